@@ -1,0 +1,1 @@
+"""Train image classifiers on Ray: spec, data, models, strategies and the one training loop."""

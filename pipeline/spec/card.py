@@ -1,0 +1,27 @@
+"""The catalogue card: what a strategy is, where it comes from, and how it goes wrong."""
+
+from pipeline.spec.base import Frozen
+
+
+class Paper(Frozen):
+    """Where a trick was published."""
+
+    title: str
+    year: int
+    arxiv: str | None = None
+    url: str | None = None
+
+
+class Card(Frozen):
+    """One page about one kind. `clashes` and `tasks` are rules: the spec enforces them."""
+
+    title: str
+    idea: str
+    family: str
+    paper: Paper | None = None
+    formula: str = ""
+    helps_when: str = ""
+    pitfalls: tuple[str, ...] = ()
+    tasks: frozenset[str] = frozenset({"classify"})
+    clashes: frozenset[str] = frozenset()
+    defaults_from: str = ""

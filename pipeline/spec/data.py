@@ -1,0 +1,106 @@
+"""What images to train on: the source, its splits, the size, and the base augmentation."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.spec.base import Frozen
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+Triple = tuple[float, float, float]
+
+
+class RandomResizedCrop(Frozen):
+    """A crop of random area and aspect, resized to the training size (Szegedy et al. 2014, arXiv:1409.4842)."""
+
+    kind: Literal["random_resized_crop"] = "random_resized_crop"
+    # torchvision's default of 0.08 is for 1.3 M images; 0.35 is timm's advice for short schedules on small sets.
+    min_area_frac: float = Field(0.35, gt=0, le=1)
+    max_area_frac: float = Field(1.0, gt=0, le=1)
+    min_aspect: float = Field(3 / 4, gt=0)
+    max_aspect: float = Field(4 / 3, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_area_frac > self.max_area_frac or self.min_aspect > self.max_aspect:
+            raise ValueError("min_area_frac <= max_area_frac and min_aspect <= max_aspect must hold")
+        return self
+
+
+class FullImage(Frozen):
+    """No random crop: the evaluation crop in training too."""
+
+    kind: Literal["full_image"] = "full_image"
+
+
+AnyCrop = Annotated[RandomResizedCrop | FullImage, Field(discriminator="kind")]
+
+
+class Augmentation(Frozen):
+    """The augmentation every arm starts from."""
+
+    crop: AnyCrop = RandomResizedCrop()
+    horizontal_flip_prob: float = Field(0.5, ge=0, le=1)
+
+
+class DataSpec(Frozen):
+    """Fields shared by all sources. Splits that the source does not bring are cut from `train`, per class,
+    by a hash of the sample id, so that adding images never moves old ones between splits.
+    """
+
+    image_size_px: int = Field(160, ge=8, le=1024)
+    # The stored copies are this size on their short side (never enlarged): 1.25x, so that the smallest usual crop
+    # (area 0.35) of a 4:3 photograph still has 0.85 of the training size in real pixels.
+    prepared_px: int | None = Field(None, ge=8, le=2048, description="short side of the stored copies; default 1.25x")
+    eval_crop_frac: float = Field(0.875, gt=0, le=1, description="share of the short side kept by the central crop")
+    augment: Augmentation = Augmentation()
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    on_bad_image: Literal["fail", "skip"] = "fail"
+    val_frac: float = Field(0.15, gt=0, lt=1)
+    test_frac: float = Field(0.15, ge=0, lt=1)
+
+    @property
+    def short_side_px(self) -> int:
+        """Short side of the prepared images in pixels."""
+        return self.prepared_px or round(1.25 * self.image_size_px)
+
+
+class ImageFolder(DataSpec):
+    """A folder per class, below `train/`, `val/` (or `validation/`, `valid/`) and `test/`, or directly below `path`."""
+
+    kind: Literal["image_folder"] = "image_folder"
+    path: str
+
+
+class Parquet(DataSpec):
+    """The Hugging Face image layout: `image: {bytes, path}` and an integer or string label.
+
+    `path` is one file or a folder; the split is read off the file name (train..., val..., test...).
+    """
+
+    kind: Literal["parquet"] = "parquet"
+    path: str
+    image_column: str = "image"
+    label_column: str = "label"
+
+
+class Digits(DataSpec):
+    """1,797 real handwritten digits of 8x8 pixels that ship with scikit-learn (UCI optdigits test set)."""
+
+    kind: Literal["digits"] = "digits"
+    image_size_px: int = Field(16, ge=8, le=128)
+    prepared_px: int | None = 8
+    eval_crop_frac: float = Field(1.0, gt=0, le=1)
+    augment: Augmentation = Augmentation(
+        crop=RandomResizedCrop(min_area_frac=0.7, min_aspect=0.9, max_aspect=1.1), horizontal_flip_prob=0.0
+    )
+    mean: Triple = (0.3, 0.3, 0.3)
+    std: Triple = (0.35, 0.35, 0.35)
+    val_frac: float = Field(0.45, gt=0, lt=1)
+    test_frac: float = Field(0.25, ge=0, lt=1)
+    num_train: int = Field(300, ge=20, le=800, description="few, so that there is something to gain")
+
+
+AnyData = Annotated[ImageFolder | Parquet | Digits, Field(discriminator="kind")]

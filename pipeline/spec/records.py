@@ -1,0 +1,142 @@
+"""What a finished or failed training run leaves behind. Reports read only these.
+
+On disk, below the home:
+
+    records.jsonl                    one RunRecord a line; the source of truth (append, fsync)
+    timings.jsonl                    one TimingRecord a line
+    runs/<run key>/spec.json         the resolved stage
+    runs/<run key>/curves.json       Curves
+    runs/<run key>/predictions.npz   arrays of PREDICTION_FIELDS for each role, named "<role>/<field>"
+    runs/<run key>/batches.png       a sheet of the first training batch as the network saw it
+    runs/<run key>/log.txt           the tail of the stage's own log
+    runs/<run key>/model.pt          final weights (removable; never part of a report)
+    studies/<study>/plan.json        StudyPlan
+    studies/<study>/report.html
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.spec.base import Frozen
+
+PREDICTION_FIELDS = ("label", "predicted", "confidence", "true_class_prob", "top5_hit", "brier")
+"""Per sample; the sample ids, as text, are under "<role>/id"."""
+
+EXCLUSIVE_TIMING = "exclusive"
+
+
+def run_key(stage_hash: str, seed: int) -> str:
+    """The identity of a run: 16 hex digits of its stage's content hash, and its seed."""
+    return f"{stage_hash[:16]}-{seed}"
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Failure(Frozen):
+    """Why a run did not finish."""
+
+    type: str
+    message: str
+    step: int | None = None
+    attempts: int = 1
+    log_tail: str = ""
+
+
+class Cost(Frozen):
+    """What a run took. `busy_s` is wall time on a shared machine: it carries no verdict (see TimingRecord)."""
+
+    samples_seen: int
+    busy_s: float
+    data_wait_s: float
+    eval_s: float
+    num_parameters: int
+    num_workers: int
+
+
+class Environment(Frozen):
+    """Versions and hardware that numbers may depend on."""
+
+    code_version: str
+    python: str
+    torch: str
+    ray: str
+    timm: str
+    device: str
+    threads_per_worker: int
+
+
+class RunRecord(Frozen):
+    """One stage trained with one seed."""
+
+    schema_version: Literal[1] = 1
+    stage_hash: str
+    seed: int
+    stage: str = Field(description="name of the stage in its trial: main, teacher ...")
+    status: Status
+    metrics: dict[str, float] = Field(
+        default={}, description="final values, named <role>/<metric>: val/top1, val/nll, train/loss ...; top1 in 0..1"
+    )
+    cost: Cost | None = None
+    environment: Environment
+    data_fingerprint: str
+    skipped_images: int = 0
+    finished_at: str = Field(description="UTC, ISO 8601")
+    failure: Failure | None = None
+
+    @model_validator(mode="after")
+    def _failure_iff_failed(self) -> Self:
+        if (self.failure is None) != (self.status is Status.FINISHED):
+            raise ValueError("a failed record needs its failure, a finished one has none")
+        return self
+
+    @property
+    def key(self) -> str:
+        """Name of the run's folder."""
+        return run_key(self.stage_hash, self.seed)
+
+
+class Curves(Frozen):
+    """One value per epoch, except `lr`: one per optimizer step (thinned to at most 500 points)."""
+
+    epoch: tuple[int, ...] = ()
+    elapsed_s: tuple[float, ...] = ()
+    image_size_px: tuple[int, ...] = ()
+    series: dict[str, tuple[float, ...]] = Field(default={}, description="train/loss, train/<term>, val/top1 ...")
+    lr_step: tuple[int, ...] = ()
+    lr: tuple[float, ...] = ()
+
+
+class TimingRecord(Frozen):
+    """Steps of one stage timed while no other lane works. Compare only rounds of one `block`."""
+
+    block: str
+    round: int
+    stage_hash: str
+    step_ms: float = Field(description="mean over the stage's plan of the median step at each image size")
+    images_per_s: float
+    peak_memory_mb: float | None = Field(description="of the device, or of the process on a CPU; None if unknown")
+    environment: Environment
+
+
+# How runs are named in MLflow. A study is an experiment; each unique (stage, seed) is one flat run in it.
+TAG_STUDY = "ablate.study"
+TAG_ARMS = "ablate.arms"
+TAG_SEED = "ablate.seed"
+TAG_HASH = "ablate.stage_hash"
+TAG_STAGE = "ablate.stage"
+TAG_KIND = "ablate.kind"  # "run", or "study" for the one run that holds plan.json and the report
+TAG_STATUS = "ablate.status"
+
+MetricName = Annotated[str, Field(pattern=r"^(top1|top5|balanced_accuracy|macro_f1|nll|brier|ece)$")]
+HIGHER_IS_BETTER = {
+    "top1": True, "top5": True, "balanced_accuracy": True, "macro_f1": True, "nll": False, "brier": False, "ece": False,
+}  # fmt: skip
+IN_POINTS = frozenset({"top1", "top5", "balanced_accuracy", "macro_f1", "ece"})
+"""Metrics stored as fractions and shown as percentage points."""

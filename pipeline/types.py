@@ -1,0 +1,51 @@
+"""What moves through training. Shape legend: N batch, C channels, H W pixels, K classes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from pipeline.spec.records import Curves, RunRecord
+
+LossTerms = dict[str, Tensor]
+"""Named scalar terms; the loop sums them and logs each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One shard of a global batch, on the device."""
+
+    images: Tensor  # [N, C, H, W] float, normalized
+    labels: Tensor  # [N] int64, never edited: evaluation reads these
+    targets: Tensor  # [N, K] float, rows sum to 1: training reads these
+
+
+@dataclass(frozen=True, slots=True)
+class TrainIndex:
+    """The training rows of a data set, before any batch is planned."""
+
+    rows: np.ndarray  # [n] int64, row in the prepared data
+    keys: np.ndarray  # [n] uint64, hash of the stable sample id: what per-sample draws are keyed by
+    labels: np.ndarray  # [n] int64
+    num_classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """How one epoch is drawn. Strategies return an edited copy."""
+
+    epoch: int
+    image_size_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """Everything a run leaves behind besides its weights: what the recorder writes (pipeline/spec/records.py)."""
+
+    record: RunRecord
+    spec: dict[str, Any]
+    curves: Curves
+    predictions: dict[str, np.ndarray]
+    batches_png: bytes | None
+    log: str
