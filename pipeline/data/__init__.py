@@ -1,0 +1,1 @@
+"""From image files to one rank's stream of batches."""

@@ -1,0 +1,89 @@
+"""Where to crop, and how to cut and resize: the base augmentation on uint8 pixels."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.data.draws import uniforms
+from pipeline.spec.base import derive_seed
+from pipeline.spec.data import Augmentation, DataSpec, RandomResizedCrop
+
+NUM_TRIES = 10  # torchvision.transforms.RandomResizedCrop.get_params tries as often before it falls back
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """A box and a mirror flag for each image."""
+
+    top: np.ndarray  # [n] int64, pixels
+    left: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+    flip: np.ndarray  # [n] bool
+
+
+def central_crops(heights: np.ndarray, widths: np.ndarray, frac: float) -> Crops:
+    """The central square whose side is `frac` of the short side.  heights, widths: [n] int64."""
+    side = np.maximum(1, np.round(np.minimum(heights, widths) * frac)).astype(np.int64)
+    top, left = (heights - side) // 2, (widths - side) // 2
+    return Crops(top, left, side, side, np.zeros(len(heights), dtype=bool))
+
+
+def random_resized_crops(draws: np.ndarray, heights: np.ndarray, widths: np.ndarray, spec: RandomResizedCrop) -> Crops:
+    """Boxes with the distribution of torchvision's RandomResizedCrop.
+
+    draws: [n, 4 * NUM_TRIES] in [0, 1). Each try takes an area, an aspect (log-uniform), a top and a left; the
+    first try that fits wins, else the largest central box within the aspect limits.
+    """
+    n = len(heights)
+    area_u, aspect_u, top_u, left_u = np.moveaxis(draws.reshape(n, NUM_TRIES, 4), 2, 0)
+    h, w = heights[:, None].astype(np.float64), widths[:, None].astype(np.float64)
+    area = h * w * (spec.min_area_frac + (spec.max_area_frac - spec.min_area_frac) * area_u)
+    low, high = math.log(spec.min_aspect), math.log(spec.max_aspect)
+    aspect = np.exp(low + (high - low) * aspect_u)
+    crop_w = np.round(np.sqrt(area * aspect)).astype(np.int64)
+    crop_h = np.round(np.sqrt(area / aspect)).astype(np.int64)
+    fits = (crop_w > 0) & (crop_h > 0) & (crop_w <= widths[:, None]) & (crop_h <= heights[:, None])
+    first = np.argmax(fits, axis=1)
+    pick = (np.arange(n), first)
+    crop_h, crop_w = crop_h[pick], crop_w[pick]
+    top = np.floor(top_u[pick] * (heights - crop_h + 1)).astype(np.int64)
+    left = np.floor(left_u[pick] * (widths - crop_w + 1)).astype(np.int64)
+
+    none = ~fits[pick]
+    ratio = widths / heights
+    fall_w = np.where(ratio > spec.max_aspect, np.round(heights * spec.max_aspect), widths).astype(np.int64)
+    fall_h = np.where(ratio < spec.min_aspect, np.round(widths / spec.min_aspect), heights).astype(np.int64)
+    crop_h, crop_w = np.where(none, fall_h, crop_h), np.where(none, fall_w, crop_w)
+    top = np.where(none, (heights - crop_h) // 2, top)
+    left = np.where(none, (widths - crop_w) // 2, left)
+    return Crops(top, left, crop_h, crop_w, np.zeros(n, dtype=bool))
+
+
+def train_crops(
+    augment: Augmentation, eval_frac: float, seed: int, epoch: int, keys: np.ndarray, heights: np.ndarray, widths: np.ndarray
+) -> Crops:
+    """The crops of one epoch for these samples: a pure function of (seed, epoch, sample key)."""
+    if isinstance(augment.crop, RandomResizedCrop):
+        draws = uniforms(derive_seed(seed, "crop", epoch), keys, 4 * NUM_TRIES)
+        crops = random_resized_crops(draws, heights, widths, augment.crop)
+    else:
+        crops = central_crops(heights, widths, eval_frac)
+    flip = uniforms(derive_seed(seed, "flip", epoch), keys, 1)[:, 0] < augment.horizontal_flip_prob
+    return Crops(crops.top, crops.left, crops.height, crops.width, flip)
+
+
+def eval_crops(spec: DataSpec, heights: np.ndarray, widths: np.ndarray) -> Crops:
+    """The central crop used on val and test."""
+    return central_crops(heights, widths, spec.eval_crop_frac)
+
+
+def cut(image: np.ndarray, crops: Crops, i: int, size_px: int, out: np.ndarray) -> None:
+    """Crop i of `image` [H, W, 3] uint8, resized (antialiased when it shrinks) into out [size_px, size_px, 3]."""
+    top, left, height, width = crops.top[i], crops.left[i], crops.height[i], crops.width[i]
+    patch = image[top : top + height, left : left + width]
+    how = cv2.INTER_AREA if min(height, width) >= size_px else cv2.INTER_LINEAR
+    resized = cv2.resize(patch, (size_px, size_px), interpolation=how)
+    out[...] = resized[:, ::-1] if crops.flip[i] else resized

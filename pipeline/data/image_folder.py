@@ -1,0 +1,115 @@
+"""A folder per class, local or behind any fsspec URL."""
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import fsspec
+import numpy as np
+
+from pipeline.data.listing import Listing, ReadChunk, Role, check_listing, cut_splits
+from pipeline.spec.data import ImageFolder
+from pipeline.spec.errors import DataError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+ROLE_FOLDERS: dict[str, Role] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+}  # fmt: skip
+IMAGES_PER_CHUNK = 128
+
+
+def scan_image_folder(spec: ImageFolder) -> Listing:
+    """List the images below `spec.path`.
+
+    Raises:
+        DataError: the folder is missing or empty, or its classes cannot be used.
+    """
+    fs, root = fsspec.core.url_to_fs(spec.path)
+    if not fs.isdir(root):
+        raise DataError(
+            f"data.path: {spec.path!r} is not a folder. Expected a folder per class below it (or below its train/, "
+            "val/ and test/). Paths are relative to where the command is run; --data PATH overrides the grid."
+        )
+    details = fs.find(root, detail=True)
+    root = root.rstrip("/")
+    found: list[tuple[str, str, str]] = []  # (id, class, path)
+    roles: list[Role | None] = []
+    num_ignored = 0
+    for path in sorted(details):
+        relative = path[len(root) + 1 :]
+        parts = relative.split("/")
+        if posixpath.splitext(parts[-1])[1].lower() not in EXTENSIONS or any(p.startswith(".") for p in parts):
+            num_ignored += 1
+            continue
+        role = ROLE_FOLDERS.get(parts[0].lower()) if len(parts) >= 3 else None
+        inside = parts[1:] if role else parts
+        if len(inside) < 2:
+            num_ignored += 1  # an image beside the class folders has no class
+            continue
+        found.append((relative, inside[0], path))
+        roles.append(role)
+    if not found:
+        raise DataError(
+            f"data.path: no image below {spec.path!r} lies in a class folder (looked for "
+            f"{' '.join(sorted(EXTENSIONS))}). Expected {spec.path}/CLASS/IMAGE.jpg or {spec.path}/train/CLASS/IMAGE.jpg."
+        )
+    if any(roles) and not all(roles):
+        stray = next(entry[0] for entry, role in zip(found, roles, strict=True) if role is None)
+        raise DataError(
+            f"data.path: {spec.path!r} mixes split folders (train, val, test) with class folders, e.g. {stray!r}. "
+            "Put every class below a split folder, or none."
+        )
+    ids = tuple(entry[0] for entry in found)
+    names = tuple(sorted({entry[1] for entry in found}))
+    number = {name: i for i, name in enumerate(names)}
+    labels = np.asarray([number[entry[1]] for entry in found], dtype=np.int64)
+    notes = [f"{num_ignored} files are no images in a class folder and were ignored"] if num_ignored else []
+    role_array = resolve_roles(ids, labels, roles, spec.val_frac, spec.test_frac, notes)
+    paths = [entry[2] for entry in found]
+    chunks = tuple(
+        ReadChunk(tuple(range(i, min(i + IMAGES_PER_CHUNK, len(ids)))), (spec.path, tuple(paths[i : i + IMAGES_PER_CHUNK])))
+        for i in range(0, len(ids), IMAGES_PER_CHUNK)
+    )
+    listing = Listing(names, ids, labels, role_array, _digests(fs, paths, details), chunks, tuple(notes))
+    return check_listing(listing, f"data.path {spec.path!r}")
+
+
+def resolve_roles(
+    ids: tuple[str, ...], labels: np.ndarray, given: list[Role | None], val_frac: float, test_frac: float, notes: list[str]
+) -> np.ndarray:
+    """Keep the splits the data came with; cut the missing ones from train, and note it."""
+    if not any(given):
+        notes.append(f"no split folders: val ({val_frac:.0%}) and test ({test_frac:.0%}) are cut per class by sample id")
+        return cut_splits(ids, labels, val_frac, test_frac)
+    roles = np.asarray(given, dtype="<U5")
+    if "val" not in given:
+        train = np.flatnonzero(roles == "train")
+        notes.append(f"no val split: {val_frac:.0%} of train is cut per class by sample id")
+        roles[train] = cut_splits([ids[i] for i in train], labels[train], val_frac, 0.0)
+    return roles
+
+
+def _digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> tuple[str, ...]:
+    """Per file: a digest of its bytes where reading is cheap (local), else the store's own checksum."""
+    if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+        with ThreadPoolExecutor(8) as pool:
+            return tuple(pool.map(_file_digest, paths))
+    keys = ("ETag", "etag", "md5Hash", "md5", "checksum")
+    return tuple(
+        str(next((details[p][k] for k in keys if details[p].get(k)), (details[p].get("size"), details[p].get("mtime"))))
+        for p in paths
+    )
+
+
+def _file_digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+
+
+def read_image_folder(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
+    """Row number and file bytes of each image in the chunk."""
+    url, paths = chunk.where
+    fs, _ = fsspec.core.url_to_fs(url)
+    for row, path in zip(chunk.rows, paths, strict=True):
+        yield row, fs.cat_file(path)

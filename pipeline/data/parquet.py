@@ -1,0 +1,131 @@
+"""Parquet files in the Hugging Face image layout: `image: {bytes, path}` and a label."""
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterator
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
+from pipeline.data.listing import Listing, ReadChunk, Role, check_listing
+from pipeline.spec.data import Parquet
+from pipeline.spec.errors import DataError
+
+ROWS_PER_CHUNK = 2048
+
+
+def scan_parquet(spec: Parquet) -> Listing:
+    """Read labels and row positions; the images stay on disk.
+
+    Raises:
+        DataError: no such file, a column is missing, or the labels cannot be used.
+    """
+    fs, root = fsspec.core.url_to_fs(spec.path)
+    if not fs.exists(root):
+        raise DataError(f"data.path: {spec.path!r} does not exist. Expected a .parquet file or a folder of them.")
+    files = [root] if fs.isfile(root) else sorted(p for p in fs.find(root) if p.endswith(".parquet"))
+    if not files:
+        raise DataError(f"data.path: no .parquet file below {spec.path!r}.")
+    base = posixpath.dirname(root) if fs.isfile(root) else root.rstrip("/")
+    ids: list[str] = []
+    content: list[str] = []
+    roles: list[Role | None] = []
+    raw_labels: list[int | str] = []
+    chunks: list[ReadChunk] = []
+    names: tuple[str, ...] | None = None
+    for path in files:
+        relative = path[len(base) + 1 :]
+        with fs.open(path, "rb") as handle:
+            file = pq.ParquetFile(handle)
+            _require_columns(file.schema_arrow, spec, relative)
+            names = names or class_names_in_metadata(file.schema_arrow, spec.label_column)
+            digest = _file_digest(fs, path)
+            for group in range(file.num_row_groups):
+                labels = file.read_row_group(group, columns=[spec.label_column]).column(0).to_pylist()
+                for start in range(0, len(labels), ROWS_PER_CHUNK):
+                    stop = min(start + ROWS_PER_CHUNK, len(labels))
+                    rows = tuple(range(len(ids) + start, len(ids) + stop))
+                    chunks.append(ReadChunk(rows, (spec.path, path, spec.image_column, group, start)))
+                ids.extend(f"{relative}#{group}.{i}" for i in range(len(labels)))
+                content.extend(f"{digest}.{group}.{i}" for i in range(len(labels)))
+                roles.extend([_role_of(relative)] * len(labels))
+                raw_labels.extend(labels)
+    if any(roles) and not all(roles):
+        raise DataError(
+            f"data.path: some files of {spec.path!r} name a split (train, val, test) and some do not: "
+            f"{', '.join(files[:4])}. Name all of them, or none."
+        )
+    names, numbers = number_labels(raw_labels, names, spec)
+    notes: list[str] = []
+    role_array = resolve_roles(tuple(ids), numbers, roles, spec.val_frac, spec.test_frac, notes)
+    listing = Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
+    return check_listing(listing, f"data.path {spec.path!r}")
+
+
+def _require_columns(schema: pa.Schema, spec: Parquet, file: str) -> None:
+    for field, column in (("image_column", spec.image_column), ("label_column", spec.label_column)):
+        if column not in schema.names:
+            raise DataError(f"data.{field}: {file} has no column {column!r}; its columns are {', '.join(schema.names)}.")
+
+
+def class_names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, ...] | None:
+    """The names that Hugging Face datasets keeps in the schema's metadata, if they are there."""
+    raw = (schema.metadata or {}).get(b"huggingface")
+    if raw is None:
+        return None
+    feature = json.loads(raw).get("info", {}).get("features", {}).get(label_column, {})
+    return tuple(feature["names"]) if feature.get("names") else None
+
+
+def number_labels(raw: list[int | str], names: tuple[str, ...] | None, spec: Parquet) -> tuple[tuple[str, ...], np.ndarray]:
+    """Class names and labels 0..K-1.  Strings are numbered in sorted order."""
+    if any(label is None for label in raw):
+        raise DataError(f"data.label_column: {sum(label is None for label in raw)} rows of {spec.path!r} have no label.")
+    kinds = {type(label) for label in raw}
+    if kinds <= {str}:
+        names = names or tuple(sorted(set(map(str, raw))))
+        number = {name: i for i, name in enumerate(names)}
+        unknown = sorted({str(label) for label in raw} - set(names))
+        if unknown:
+            raise DataError(f"data.label_column: labels {unknown[:5]} are not among the class names in the metadata.")
+        return names, np.asarray([number[str(label)] for label in raw], dtype=np.int64)
+    if not kinds <= {int}:
+        raise DataError(f"data.label_column: expected integers or strings, found {sorted(k.__name__ for k in kinds)}.")
+    labels = np.asarray(raw, dtype=np.int64)
+    names = names or tuple(str(i) for i in range(int(labels.max()) + 1))
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise DataError(
+            f"data.label_column: labels run from {labels.min()} to {labels.max()}, but there are {len(names)} class names."
+        )
+    return names, labels
+
+
+def _role_of(relative: str) -> Role | None:
+    """`train-00001.parquet`, `data/validation.parquet`, `test/0.parquet` -> the split they name."""
+    for part in reversed(relative.lower().removesuffix(".parquet").split("/")):
+        head = part.replace("_", "-").replace(".", "-").split("-")[0]
+        if head in ROLE_FOLDERS:
+            return ROLE_FOLDERS[head]
+    return None
+
+
+def _file_digest(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with fs.open(path, "rb") as handle:
+        while block := handle.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_parquet(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
+    """Row number and image bytes of each row in the chunk."""
+    url, path, column, group, start = chunk.where
+    fs, _ = fsspec.core.url_to_fs(url)
+    with fs.open(path, "rb") as handle:
+        table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
+    for row, value in zip(chunk.rows, table.column(0).to_pylist(), strict=True):
+        yield row, value["bytes"] if isinstance(value, dict) else value

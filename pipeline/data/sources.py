@@ -1,0 +1,37 @@
+"""One place that knows all data sources: scan lists the samples, read gives their bytes."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.data.digits import read_digits, scan_digits
+from pipeline.data.image_folder import read_image_folder, scan_image_folder
+from pipeline.data.listing import Listing, ReadChunk
+from pipeline.data.parquet import read_parquet, scan_parquet
+from pipeline.spec.data import AnyData, Digits, ImageFolder, Parquet
+
+
+def scan(spec: AnyData) -> Listing:
+    """List the samples of any source.
+
+    Raises:
+        DataError: the data is not there, or not what the spec says.
+    """
+    match spec:
+        case ImageFolder():
+            return scan_image_folder(spec)
+        case Parquet():
+            return scan_parquet(spec)
+        case Digits():
+            return scan_digits(spec)
+
+
+def read(spec: AnyData, chunk: ReadChunk) -> Iterator[tuple[int, bytes | np.ndarray]]:
+    """Row numbers with file bytes, or with pixels where the source has no file."""
+    match spec:
+        case ImageFolder():
+            return read_image_folder(chunk)
+        case Parquet():
+            return read_parquet(chunk)
+        case Digits():
+            return read_digits(chunk)

@@ -1,0 +1,158 @@
+"""One rank's batches as one Ray Data execution over its slice of the batch plan.
+
+Why not streaming_split, shuffles or an actor pool: each was measured and lost (docs/LOG.md). Rows of this data
+set are planned batches; tasks fetch the prepared blocks they need by reference, without a copy, and crop.
+"""
+
+import pickle
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+
+from pipeline.data.plan import PlannedBatch
+from pipeline.data.prepare import BlockPixels, Prepared
+from pipeline.data.render import render
+from pipeline.spec.data import AnyData
+from pipeline.spec.errors import StreamStalled
+
+TASK_PIXELS = 4 << 20  # a task renders about this many pixels: long enough to hide its start-up, short enough to be early
+FIRST_TASK_PIXELS = 1 << 19  # the first tasks are short, so that training starts at once
+MAX_LEG_ROWS = 2_000_000  # samples planned in one execution; longer stages are cut into legs to bound memory
+
+
+@dataclass(frozen=True, slots=True)
+class StreamShare:
+    """What one rank's stream may use."""
+
+    num_cpus: float  # of the cluster's CPUs, for rendering tasks
+    timeout_s: float = 120.0  # for the next batch
+    prefetch: int = 8  # batches held ready in the worker
+
+
+def _render_tasks(table: pa.Table, *, spec: AnyData, seed: int, prepared_ref: object) -> Iterator[pa.Table]:
+    prepared: Prepared = ray.get(prepared_ref)  # type: ignore[arg-type]
+    opened: dict[int, BlockPixels] = {}
+
+    def block(number: int) -> BlockPixels:
+        if number not in opened:
+            opened[number] = BlockPixels(ray.get(prepared.blocks[number]))
+        return opened[number]
+
+    for raw in table.column("planned").to_pylist():
+        pixels = render(pickle.loads(raw), spec, seed, prepared, block)  # noqa: S301 - our own bytes, made below
+        yield pa.table({"pixels": pa.array([pixels.tobytes()], type=pa.large_binary())})
+
+
+def task_tables(planned: Iterable[PlannedBatch]) -> Iterator[pa.Table]:
+    """Group consecutive batches into tasks of about TASK_PIXELS."""
+    rows: list[bytes] = []
+    pixels, number = 0, 0
+    for batch in planned:
+        rows.append(pickle.dumps(batch, protocol=5))
+        pixels += batch.num_pixels
+        if pixels >= (FIRST_TASK_PIXELS if number < 2 else TASK_PIXELS):
+            yield pa.table({"planned": pa.array(rows, type=pa.binary())})
+            rows, pixels, number = [], 0, number + 1
+    if rows:
+        yield pa.table({"planned": pa.array(rows, type=pa.binary())})
+
+
+def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
+    """Cut a long plan where it exceeds MAX_LEG_ROWS samples."""
+    leg: list[PlannedBatch] = []
+    rows = 0
+    for batch in planned:
+        leg.append(batch)
+        rows += len(batch.rows)
+        if rows >= MAX_LEG_ROWS:
+            yield leg
+            leg, rows = [], 0
+    if leg:
+        yield leg
+
+
+def _leg_pixels(leg: list[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, num_cpus: float) -> Iterator[np.ndarray]:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = True
+    context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=num_cpus)
+    per_task = min(1.0, num_cpus)
+    dataset = ray.data.from_arrow(list(task_tables(leg))).map_batches(
+        partial(_render_tasks, spec=spec, seed=seed, prepared_ref=prepared_ref),
+        batch_size=None,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        num_cpus=per_task,
+    )
+    planned = iter(leg)
+    for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=2):
+        for scalar in table.column("pixels"):
+            batch = next(planned)
+            shape = (len(batch.rows), batch.size_px, batch.size_px, 3)
+            yield np.frombuffer(scalar.as_buffer(), dtype=np.uint8).reshape(shape)
+
+
+class PixelStream:
+    """Iterates (planned batch, pixels [N, size, size, 3] uint8 read-only) in the order of the plan.
+
+    A thread of this process runs the execution ahead of training. Close it when you stop early.
+    """
+
+    def __init__(
+        self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, share: StreamShare
+    ) -> None:
+        self._share = share
+        self._ready: queue.Queue[tuple[PlannedBatch, np.ndarray] | BaseException | None] = queue.Queue(share.prefetch)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(planned, spec, seed, prepared_ref), name="pixel-stream", daemon=True
+        )
+        self._thread.start()
+
+    def _run(self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object) -> None:
+        try:
+            for leg in legs(planned):
+                for item in zip(leg, _leg_pixels(leg, spec, seed, prepared_ref, self._share.num_cpus), strict=True):
+                    if not self._put(item):
+                        return
+            self._put(None)
+        except BaseException as error:  # handed to the consumer, who raises it
+            self._put(error)
+
+    def _put(self, item: tuple[PlannedBatch, np.ndarray] | BaseException | None) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._ready.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def __iter__(self) -> Iterator[tuple[PlannedBatch, np.ndarray]]:
+        while True:
+            try:
+                item = self._ready.get(timeout=self._share.timeout_s)
+            except queue.Empty:
+                raise StreamStalled(
+                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: training workers hold every CPU, "
+                    f"so the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
+                    "resources.workers_per_trial or resources.cpus_per_worker, or raise resources.data_cpus."
+                ) from None
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop the execution and wait for its thread."""
+        self._closed.set()
+        self._thread.join(timeout=30)
