@@ -1,0 +1,116 @@
+"""The one writer of a home. Records first, on disk before `write` returns; MLflow afterwards, from a thread."""
+
+import logging
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations import mlflow_projection, store
+from ablations.home import Home
+from ablations.projector import Projector
+from pipeline.spec.records import Status, TimingRecord
+from pipeline.spec.study import StudyPlan
+
+if TYPE_CHECKING:  # pipeline.types imports torch
+    from pipeline.types import StageResult
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a recorder kept, and how much of it MLflow shows."""
+
+    written: int  # run records, all on disk
+    projected: int  # of the runs and the study's own entry: shown by MLflow
+    unprojected: int  # not shown, or not in their latest state; `ablate sync` does it again
+    reason: str  # why the last of them was not shown; empty when all are
+
+
+class Recorder:
+    """Writes plan, records, run folders and timings of one study at a time."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._plan: StudyPlan | None = None
+        self._written = 0
+        self._finished = {key for key, kept in store.read_records(home).items() if kept.status is Status.FINISHED}
+        self._projector = Projector(home, mlflow_projection.connect)
+
+    def start(self, plan_json: str) -> None:
+        """Keep the plan, and show the study in MLflow."""
+        self._plan = StudyPlan.model_validate_json(plan_json)
+        store.write_plan(self._home, self._plan)
+        self._project_study(self._plan, report=None)
+
+    def write(self, result: "StageResult") -> None:
+        """Keep a run for good: its folder, then its record. It is on disk when this returns.
+
+        Raises:
+            ResourceError: when the disk refuses; then no record was kept.
+        """
+        record = result.record
+        run = (record.stage_hash, record.seed)
+        if run in self._finished and record.status is Status.FAILED:
+            # The finished run stays the one that counts, so its folder must stay too.
+            _log.warning("run %s failed after it had finished; its first result stays", record.key)
+            store.append_record(self._home, record)
+            self._written += 1
+            return
+        store.write_run(self._home, result)
+        store.append_record(self._home, record)
+        self._written += 1
+        if record.status is Status.FINISHED:
+            self._finished.add(run)
+        self._projector.submit(f"run {record.key}", partial(self._project_run, record=record))
+
+    def write_timing(self, record: TimingRecord) -> None:
+        """Keep a timing for good. MLflow gets it with `finish`."""
+        store.append_timing(self._home, record)
+
+    def finish(self, report_path: str | None) -> None:
+        """Show the study as it is now, with its report when there is one."""
+        assert self._plan is not None, "start() comes first"
+        self._project_study(self._plan, None if report_path is None else Path(report_path))
+
+    def flush(self, timeout_s: float = 120.0) -> Flushed:
+        """Wait until MLflow shows everything, or cannot, or the time is up."""
+        projection = self._projector.flush(timeout_s)
+        return Flushed(self._written, projection.projected, projection.waiting, projection.reason)
+
+    def _project_study(self, plan: StudyPlan, report: Path | None) -> None:
+        self._projector.submit(
+            f"study {plan.study}",
+            lambda client: mlflow_projection.project_study(client, self._home, plan, report),
+        )
+
+    def _project_run(self, client: Any, record: Any) -> None:
+        if self._plan is None:  # a restarted actor: records are kept all the same
+            raise RuntimeError("the recorder was restarted and does not know the plan any more")
+        mlflow_projection.project_run(client, self._home, self._plan, record.key, record)
+
+
+class _RecorderProcess(Recorder):
+    """A Recorder in a process of its own, which sees the environment of its node rather than the driver's."""
+
+    def __init__(self, root: str, environment: dict[str, str]) -> None:
+        os.environ.update(environment)
+        super().__init__(Home(Path(root)))
+
+
+def recorder_actor(home_root: str | Path) -> Any:
+    """Start the recorder as a Ray actor on the node of the caller, where the home is. Returns its handle.
+
+    It takes no CPU, so that it never waits for one. Where MLflow is and how to log in there goes along as an argument,
+    not as a runtime environment, which dashboards show.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    mlflow_variables = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
+    # Writing twice is harmless (the latest record counts), so a call may be repeated after a crash of the process.
+    actor = ray.remote(num_cpus=0, max_restarts=3, max_task_retries=3)(_RecorderProcess)
+    return actor.options(scheduling_strategy=here).remote(str(home_root), mlflow_variables)
