@@ -1,0 +1,49 @@
+"""A data set ready to train on, as it is handed to workers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from pipeline.data.listing import Listing, Role
+from pipeline.data.plan import EvalRows
+from pipeline.data.prepare import Prepared
+from pipeline.types import TrainIndex
+
+
+@dataclass(frozen=True, slots=True)
+class DataHandle:
+    """Index arrays by value, pixels by reference."""
+
+    fingerprint: str
+    class_names: tuple[str, ...]
+    ids: tuple[str, ...]
+    train: TrainIndex
+    evals: dict[Role, EvalRows]
+    prepared: Any  # object reference to Prepared
+    num_skipped: int
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
+    """Join what was listed with what could be decoded."""
+    keys = listing.keys()
+
+    def rows(role: Role) -> EvalRows:
+        usable = prepared.usable(listing.rows(role))
+        return EvalRows(role, usable, keys[usable], listing.labels[usable])
+
+    train = rows("train")
+    return DataHandle(
+        fingerprint=listing.fingerprint,
+        class_names=listing.class_names,
+        ids=listing.ids,
+        train=TrainIndex(train.rows, train.keys, train.labels, len(listing.class_names)),
+        evals={"val": rows("val"), "test": rows("test")},
+        prepared=ray.put(prepared),
+        num_skipped=len(prepared.bad),
+    )

@@ -1,0 +1,143 @@
+"""What one training run is (a stage), what one trial is (an experiment), and when two are the same."""
+
+import difflib
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.models.build import build_model
+from pipeline.spec.base import Frozen, content_hash
+from pipeline.spec.data import AnyData
+from pipeline.spec.links import AnyInit, FromStage, Scratch
+from pipeline.spec.model import AnyModel
+from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget, Constant, Precision
+from pipeline.strategies import CATALOGUE, AnyStrategy
+from pipeline.tasks.classify import Classify
+
+IDENTITY_VERSION = 1  # raise it when every number of the training loop changes
+
+
+def _known_kinds(value: Any) -> Any:
+    """A typo in a kind names the nearest one (pydantic's own message lists all)."""
+    if isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            kind = item.get("kind") if isinstance(item, dict) else None
+            if isinstance(kind, str) and kind not in CATALOGUE:
+                near = difflib.get_close_matches(kind, CATALOGUE, n=1, cutoff=0.4)
+                hint = f"did you mean {near[0]!r}?" if near else f"known kinds: {', '.join(CATALOGUE)}"
+                raise ValueError(f"item {i}: there is no strategy {kind!r}; {hint}")
+    return value
+
+
+Strategies = Annotated[tuple[AnyStrategy, ...], BeforeValidator(_known_kinds)]
+
+
+def in_catalogue_order(strategies: tuple[AnyStrategy, ...]) -> tuple[AnyStrategy, ...]:
+    """Equal sets hash equal: the order is the catalogue's, whatever was written."""
+    order = {kind: i for i, kind in enumerate(CATALOGUE)}
+    return tuple(sorted(strategies, key=lambda s: order[s.kind]))
+
+
+class Training(Frozen):
+    """The fields of any training run."""
+
+    data: AnyData
+    model: AnyModel
+    optimizer: AnyOptimizer
+    schedule: AnySchedule = Constant()
+    budget: Budget = Budget()
+    precision: Precision = "auto"
+    strategies: Strategies = ()
+
+    @model_validator(mode="after")
+    def _strategies_fit(self) -> Self:
+        kinds = [s.kind for s in self.strategies]
+        twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+        if twice:
+            raise ValueError(f"strategies: {', '.join(twice)} given more than once; each kind may appear once")
+        for strategy in self.strategies:
+            clashes = sorted(strategy.card.clashes & set(kinds))
+            if clashes:
+                raise ValueError(
+                    f"strategies: {strategy.kind} clashes with {', '.join(clashes)} (see: ablate strategies "
+                    f"{strategy.kind}); switch one of them off"
+                )
+        if self.schedule.warmup_epochs >= self.budget.epochs:
+            raise ValueError(
+                f"schedule.warmup_epochs={self.schedule.warmup_epochs} must be below budget.epochs={self.budget.epochs}"
+            )
+        for strategy in self.strategies:
+            if strategy.kind == "progressive_resizing" and strategy.from_px > self.data.image_size_px:
+                raise ValueError(
+                    f"strategies: progressive_resizing.from_px={strategy.from_px} is above "
+                    f"data.image_size_px={self.data.image_size_px}; it must start smaller"
+                )
+        ordered = in_catalogue_order(self.strategies)
+        if ordered != self.strategies:
+            object.__setattr__(self, "strategies", ordered)  # still under construction
+        return self
+
+
+class StageSpec(Training):
+    """One training run."""
+
+    name: str = "main"
+    task: Classify = Classify()
+    init: AnyInit = Scratch()
+
+    def needs(self) -> tuple[str, ...]:
+        """Names of the earlier stages this one reads."""
+        start = (self.init.stage,) if isinstance(self.init, FromStage) else ()
+        return start + tuple(name for s in self.strategies for name in s.needs())
+
+    def identity(self, fingerprint: str, ancestors: dict[str, str]) -> str:
+        """Content hash: the same numbers on the same data, whatever the names and paths.
+
+        Args:
+            fingerprint: of the data; stands in for its path.
+            ancestors: name of each needed stage -> its hash; stands in for the name.
+        """
+        dump = self.model_dump(mode="json", exclude={"name"})
+        dump["data"] = {k: v for k, v in dump["data"].items() if k != "path"} | {"fingerprint": fingerprint}
+        for strategy, config in zip(dump["strategies"], self.strategies, strict=True):
+            strategy["version"] = config.version
+        replaced = _replace_refs(dump, ancestors)
+        return content_hash({"identity_version": IDENTITY_VERSION, "stage": replaced})
+
+
+def _replace_refs(value: Any, ancestors: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            k: ancestors[v] if k == "stage" and isinstance(v, str) else _replace_refs(v, ancestors) for k, v in value.items()
+        }
+    if isinstance(value, list):
+        return [_replace_refs(item, ancestors) for item in value]
+    return value
+
+
+def check_head(stage: StageSpec, num_classes: int) -> int:
+    """Build the network once on the CPU. Returns its number of parameters.
+
+    Raises:
+        SpecError: timm does not know it.
+    """
+    model = build_model(stage.model, num_classes)
+    return sum(p.numel() for p in model.parameters())
+
+
+class StageList(Frozen):
+    """The stages of one trial, in an order in which they can run."""
+
+    stages: tuple[StageSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _refs_exist(self) -> Self:
+        earlier: list[str] = []
+        for stage in self.stages:
+            for name in stage.needs():
+                if name not in earlier:
+                    raise ValueError(f"stage {stage.name!r} needs stage {name!r}, but the earlier stages are {earlier}")
+            if stage.name in earlier:
+                raise ValueError(f"two stages are named {stage.name!r}")
+            earlier.append(stage.name)
+        return self

@@ -1,0 +1,33 @@
+"""Spec to network. The only place that knows timm's model names."""
+
+import difflib
+
+import timm
+from torch import nn
+
+from pipeline.models.small_cnn import SmallCnnNet
+from pipeline.spec.errors import SpecError
+from pipeline.spec.model import AnyModel, SmallCnn, Timm
+
+
+def check_model(spec: AnyModel, where: str = "model") -> None:
+    """Refuse a name that timm does not know.
+
+    Raises:
+        SpecError: with the nearest names.
+    """
+    if isinstance(spec, Timm) and not timm.is_model(spec.name):
+        near = difflib.get_close_matches(spec.name, timm.list_models(), n=4, cutoff=0.5)
+        hint = f"The nearest are {', '.join(near)}." if near else "List them with: python -c 'import timm; print(timm.list_models())'"
+        raise SpecError(f"{where}.name: timm has no model {spec.name!r}. {hint}")
+
+
+def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
+    """A fresh network with a head of `num_classes`; weights come from torch's global generator."""
+    match spec:
+        case SmallCnn():
+            return SmallCnnNet(num_classes, spec.width, spec.drop_rate)
+        case Timm():
+            check_model(spec)
+            options = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
+            return timm.create_model(spec.name, num_classes=num_classes, drop_rate=spec.drop_rate, **options)

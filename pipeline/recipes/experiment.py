@@ -1,0 +1,53 @@
+"""The experiment as a person writes it, and the stages it stands for."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, model_validator
+
+from pipeline.experiment import StageList, StageSpec, Training
+from pipeline.recipes.teacher_student import TeacherStudentConfig
+from pipeline.spec.card import Card
+from pipeline.strategies import CATALOGUE
+
+AnyRecipe = TeacherStudentConfig  # becomes a union discriminated by `kind` with the second recipe
+RECIPES: dict[str, type[AnyRecipe]] = {"teacher_student": TeacherStudentConfig}
+
+
+def _known_recipes(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            kind = item.get("kind") if isinstance(item, dict) else None
+            if isinstance(kind, str) and kind not in RECIPES:
+                raise ValueError(f"item {i}: there is no recipe {kind!r}; known recipes: {', '.join(RECIPES)}")
+    return value
+
+
+class ExperimentSpec(Training):
+    """One trial: what to train, on what, with which strategies and recipes."""
+
+    recipes: Annotated[tuple[AnyRecipe, ...], BeforeValidator(_known_recipes)] = ()
+
+    @model_validator(mode="after")
+    def _recipes_once(self) -> Self:
+        kinds = [recipe.kind for recipe in self.recipes]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"recipes: {kinds}; each kind may appear once")
+        return self
+
+    def training(self) -> Training:
+        """Without the recipes."""
+        return Training(**{name: getattr(self, name) for name in Training.model_fields})
+
+    def expand(self, bare: "ExperimentSpec") -> StageList:
+        """The stages of this trial; `bare` is the experiment without any factor."""
+        main = StageSpec(**{name: getattr(self, name) for name in Training.model_fields})
+        trial = StageList(stages=(main,))
+        for recipe in self.recipes:
+            trial = recipe.expand(trial, bare.training())
+        return trial
+
+
+def card_of(kind: str) -> Card | None:
+    """The card of a strategy or recipe."""
+    known = {**CATALOGUE, **RECIPES}
+    return known[kind].card if kind in known else None

@@ -1,0 +1,41 @@
+"""A rank's batches in the order of the plan, as tensors, with the time spent waiting for them."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from pipeline.data.listing import Role
+from pipeline.data.plan import PlannedBatch
+from pipeline.data.stream import PixelStream
+from pipeline.spec.data import DataSpec
+from pipeline.tasks.classify import one_hot
+from pipeline.training.evaluate import normalize
+from pipeline.types import Batch
+
+
+class Feed:
+    """Turns pixels into batches on the device."""
+
+    def __init__(self, stream: PixelStream, spec: DataSpec, num_classes: int, device: torch.device) -> None:
+        self._items: Iterator[tuple[PlannedBatch, np.ndarray]] = iter(stream)
+        self._num_classes = num_classes
+        self._device = device
+        self.mean = torch.tensor(spec.mean, device=device)
+        self.std = torch.tensor(spec.std, device=device)
+        self.wait_s = 0.0
+
+    def take(self, role: Role, epoch: int) -> tuple[PlannedBatch, Batch]:
+        """The next batch; it must be of this role and epoch."""
+        start = time.perf_counter()
+        planned, pixels = next(self._items)
+        self.wait_s += time.perf_counter() - start
+        assert (planned.role, planned.epoch) == (role, epoch), f"plan says {planned.role} of epoch {planned.epoch}"
+        return planned, self.batch(planned, pixels)
+
+    def batch(self, planned: PlannedBatch, pixels: np.ndarray) -> Batch:
+        """Pixels and labels as tensors on the device."""
+        labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
+        images = normalize(pixels, self._device, self.mean, self.std)
+        return Batch(images, labels, one_hot(labels, self._num_classes))

@@ -1,0 +1,59 @@
+"""The workers of one lane as one: who am I, sum this, give this to all. Works alone, without Ray."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Rank and size of a worker group, and its device."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @classmethod
+    def alone(cls, device: str = "cpu") -> "Team":
+        """One process, no process group."""
+        return cls(0, 1, torch.device(device))
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Element-wise sum over the ranks."""
+        if self.world_size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def minimum(self, values: Tensor) -> Tensor:
+        """Element-wise minimum over the ranks."""
+        if self.world_size > 1:
+            values = values.clone()
+            dist.all_reduce(values, op=dist.ReduceOp.MIN)
+        return values
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank, in rank order."""
+        if self.world_size == 1:
+            return [value]
+        values: list[Any] = [None] * self.world_size
+        dist.all_gather_object(values, value)
+        return values
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Average gradients over the ranks. Buffers are not broadcast: each shard keeps its own (shards.py)."""
+        if self.world_size == 1:
+            return model
+        ids = [self.device.index or 0] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
+
+    def no_sync(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
+        """Hold gradients back until the last shard of a step."""
+        if isinstance(model, DistributedDataParallel) and not last:
+            return model.no_sync()
+        return nullcontext()
