@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.05",  # the controller polls at this rate; 2 s by default
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default, without its warning
     "GIT_PYTHON_REFRESH": "quiet",  # MLflow's GitPython, on a machine without git
 }
