@@ -1,0 +1,67 @@
+"""The whole analysis of a study, as one typed value."""
+
+from reports.arms import noise_floor, pairing, summarise_arms
+from reports.completeness import assess_completeness
+from reports.cost import total_cost
+from reports.effects import judge
+from reports.load import StudyData
+from reports.recipe import recipe_to_keep
+from reports.results import Analysis, Effect
+from reports.scale import scale_of_metric
+from reports.secondary import with_secondary
+from reports.wording import answer, describe_setting
+
+
+def analyse(study: StudyData) -> Analysis:
+    """Judge what has run so far. Works on an interrupted study, and says what is missing."""
+    plan = study.plan
+    scale = scale_of_metric(plan.metric)
+    completeness = assess_completeness(study)
+    judged = judge(study, completeness)
+    effects = with_secondary(study, judged)
+    return Analysis(
+        study=plan.study,
+        question=plan.question,
+        setting=describe_setting(plan),
+        metric=plan.metric.name,
+        metric_title=scale.title,
+        unit=scale.unit,
+        higher_is_better=scale.higher_is_better,
+        delta=plan.metric.delta,
+        seeds=plan.seeds,
+        headline=judged.headline,
+        num_comparisons=len(judged.family.keys),
+        effects=effects,
+        controls=judged.controls,
+        answers={factor: answer(_of(effects, factor)) for factor in dict.fromkeys(e.factor for e in effects)},
+        arms=summarise_arms(study),
+        completeness=completeness,
+        total_cost=total_cost(study),
+        noise_floor=noise_floor(judged.family.cells),
+        pairing=pairing(study, (stage for key in judged.family.keys for stage in key), scale),
+        recipe_to_keep=recipe_to_keep(plan, effects),
+        plan_hash=plan.plan_hash,
+        warnings=study.warnings + _warnings(study, judged.controls),
+    )
+
+
+def _of(effects: tuple[Effect, ...], factor: str) -> tuple[Effect, ...]:
+    return tuple(effect for effect in effects if effect.factor == factor)
+
+
+def _warnings(study: StudyData, controls: tuple[Effect, ...]) -> tuple[str, ...]:
+    warnings = [
+        f"control {effect.factor!r} did not come out as it must ({effect.expected} expected, found: "
+        f"{effect.sentence}): distrust the other verdicts until it is explained"
+        for effect in controls
+        if effect.as_expected is False
+    ]
+    environments = [record.environment for record in study.records.values()]
+    for name in ("device", "torch", "threads_per_worker", "code_version"):
+        values = sorted({str(getattr(environment, name)) for environment in environments})
+        if len(values) > 1:
+            warnings.append(f"runs differ in {name} ({', '.join(values)}): part of a difference may come from that")
+    prints = {record.data_fingerprint for record in study.records.values()} - {study.plan.data.fingerprint}
+    if prints:
+        warnings.append(f"{len(prints)} other data fingerprint(s) among the runs than the plan's: the data changed")
+    return tuple(warnings)

@@ -1,0 +1,74 @@
+"""What each arm costs: steps timed apart, and what was spent."""
+
+from collections import defaultdict
+
+import numpy as np
+
+from pipeline.spec.records import TimingRecord
+from pipeline.spec.study import Arm
+from reports.load import StudyData
+from reports.results import CostRatio, Range, TotalCost
+from reports.stats.cost import paired_ratio
+
+
+def step_ratio(study: StudyData, treatment: str, reference: str) -> CostRatio | None:
+    """Step time of one stage over another's, from the latest timing block that holds both; None without one.
+
+    Rounds of different blocks are never compared: between blocks the machine may have changed clocks or neighbours.
+    """
+    for block, rounds in reversed(_blocks(study.timings).items()):
+        common = sorted(rounds[treatment].keys() & rounds[reference].keys())
+        if common and treatment != reference:
+            ratio = paired_ratio(
+                np.array([rounds[treatment][i].step_ms for i in common]),
+                np.array([rounds[reference][i].step_ms for i in common]),
+            )
+            limits = ratio.interval95
+            ci95 = None if limits is None else Range(low=limits.low, high=limits.high)
+            return CostRatio(value=ratio.value, ci95=ci95, num_rounds=ratio.num_rounds, block=block)
+    return None
+
+
+def latest_timings(study: StudyData, stage_hash: str) -> list[TimingRecord]:
+    """The rounds of a stage in the latest block that timed it."""
+    for rounds in reversed(_blocks(study.timings).values()):
+        if stage_hash in rounds:
+            return list(rounds[stage_hash].values())
+    return []
+
+
+def samples_with_ancestors(study: StudyData, arm: Arm, seed: int) -> int | None:
+    """Training samples seen by every stage of a trial, so that a distilled student does not look free."""
+    costs = [_cost(study, stage.stage_hash, seed) for stage in arm.stages]
+    return None if None in costs else sum(cost.samples_seen for cost in costs if cost is not None)
+
+
+def busy_s_with_ancestors(study: StudyData, arm: Arm, seed: int) -> float | None:
+    """Wall time of every stage of a trial on a shared machine: no verdict rests on it."""
+    costs = [_cost(study, stage.stage_hash, seed) for stage in arm.stages]
+    return None if None in costs else sum(cost.busy_s for cost in costs if cost is not None)
+
+
+def total_cost(study: StudyData) -> TotalCost:
+    """Every distinct run once, failed ones too where they say what they took."""
+    costs = [record.cost for record in study.records.values() if record.cost is not None]
+    return TotalCost(
+        busy_s=sum(cost.busy_s for cost in costs),
+        samples_seen=sum(cost.samples_seen for cost in costs),
+        num_runs=len(study.records),
+    )
+
+
+def _cost(study: StudyData, stage_hash: str, seed: int):
+    record = study.finished((stage_hash, seed))
+    return None if record is None else record.cost
+
+
+def _blocks(timings: list[TimingRecord]) -> dict[str, defaultdict[str, dict[int, TimingRecord]]]:
+    """Block -> stage hash -> round -> timing, in the order of the blocks' last lines."""
+    blocks: dict[str, defaultdict[str, dict[int, TimingRecord]]] = {}
+    for timing in timings:
+        rounds = blocks.pop(timing.block, defaultdict(dict))
+        rounds[timing.stage_hash][timing.round] = timing
+        blocks[timing.block] = rounds
+    return blocks

@@ -1,0 +1,187 @@
+"""Read one study back from its home. Nothing but files is needed: no Ray, no torch, no MLflow."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from pipeline.spec.errors import RecordError
+from pipeline.spec.records import Curves, RunRecord, Status, TimingRecord, run_key
+from pipeline.spec.study import StudyPlan
+
+Model = TypeVar("Model", bound=BaseModel)
+
+RunId = tuple[str, int]
+"""A stage hash and a seed."""
+
+KNOWN_SCHEMA_VERSION = 1
+
+
+class RunFiles(Protocol):
+    """Where the files of a run are kept."""
+
+    def read(self, run: RunId, name: str) -> bytes | None:
+        """One file of a run, or None where the run left none."""
+        ...
+
+
+@dataclass(frozen=True)
+class HomeFiles:
+    """Runs as folders below the home."""
+
+    home: Path
+
+    def read(self, run: RunId, name: str) -> bytes | None:
+        """One file of a run, or None where the run left none."""
+        path = self.home / "runs" / run_key(*run) / name
+        return path.read_bytes() if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study as it stands: its plan, what has run, and a way to the larger files."""
+
+    plan: StudyPlan
+    records: dict[RunId, RunRecord]
+    timings: list[TimingRecord]
+    files: RunFiles
+    warnings: tuple[str, ...] = ()
+
+    def curves(self, run: RunId) -> Curves | None:
+        """Values per epoch, or None where the run left none."""
+        content = self.files.read(run, "curves.json")
+        return None if content is None else _parse(Curves, content.decode(), f"curves.json of run {run_key(*run)}")
+
+    def predictions(self, run: RunId) -> dict[str, np.ndarray] | None:
+        """Arrays per sample, named "<role>/<field>", or None where the run left none."""
+        content = self.files.read(run, "predictions.npz")
+        if content is None:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def batches_png(self, run: RunId) -> bytes | None:
+        """A sheet of the first training batch as the network saw it."""
+        return self.files.read(run, "batches.png")
+
+    def log(self, run: RunId) -> str:
+        """The tail of the run's log; empty where there is none."""
+        return (self.files.read(run, "log.txt") or b"").decode(errors="replace")
+
+    def finished(self, run: RunId) -> RunRecord | None:
+        """The record of a run that finished, else None."""
+        record = self.records.get(run)
+        return record if record is not None and record.status is Status.FINISHED else None
+
+
+def load_study(home: Path, study: str) -> StudyData:
+    """Read a study from its home folder.
+
+    Raises:
+        RecordError: the study is not there, or a record cannot be read.
+    """
+    path = home / "studies" / study / "plan.json"
+    if not path.is_file():
+        known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
+        raise RecordError(
+            f"{path}: no such file, so there is no study {study!r} in this home; the studies here are "
+            f"{', '.join(known) or 'none'}. Pass the home that the study ran with (--home or ABLATE_HOME)."
+        )
+    plan = parse_plan(path.read_text(), str(path))
+    records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
+    timings = parse_lines(TimingRecord, _read_text(home / "timings.jsonl"), "timings.jsonl")
+    return StudyData(
+        plan=plan,
+        records=pick_records(plan, records.items),
+        timings=pick_timings(plan, timings.items),
+        files=HomeFiles(home),
+        warnings=records.warnings + timings.warnings,
+    )
+
+
+def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRecord]:
+    """One record per run of this plan: the latest, except that a failure never replaces a success."""
+    hashes = {stage.stage_hash for arm in plan.arms for stage in arm.stages}
+    picked: dict[RunId, RunRecord] = {}
+    for record in records:
+        if record.stage_hash not in hashes or record.seed not in plan.seeds:
+            continue
+        run = (record.stage_hash, record.seed)
+        before = picked.get(run)
+        if before is None or before.status is Status.FAILED or record.status is Status.FINISHED:
+            picked[run] = record
+    return picked
+
+
+def pick_timings(plan: StudyPlan, timings: list[TimingRecord]) -> list[TimingRecord]:
+    """The timings of this plan's stages, in the order written."""
+    hashes = {stage.stage_hash for arm in plan.arms for stage in arm.stages}
+    return [timing for timing in timings if timing.stage_hash in hashes]
+
+
+@dataclass(frozen=True)
+class Lines(Generic[Model]):
+    """The parsed lines of an append-only file, and what had to be left out."""
+
+    items: list[Model]
+    warnings: tuple[str, ...]
+
+
+def parse_plan(text: str, where: str) -> StudyPlan:
+    """A study's plan from its JSON."""
+    return _parse(StudyPlan, text, where)
+
+
+def parse_record(text: str, where: str) -> RunRecord:
+    """A run's record from its JSON."""
+    return _parse(RunRecord, text, where)
+
+
+def parse_lines(model: type[Model], text: str, where: str) -> Lines[Model]:
+    """One model per line.
+
+    A line that is not JSON was torn by a crash while it was written: it is left out with a warning, because the run
+    it spoke of is simply done again. A line that is JSON but not a record is an error.
+    """
+    items: list[Model] = []
+    warnings: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            json.loads(line)
+        except json.JSONDecodeError:
+            warnings.append(f"{where} line {number} is torn ({len(line)} characters) and was left out")
+            continue
+        items.append(_parse(model, line, f"{where} line {number}"))
+    return Lines(items, tuple(warnings))
+
+
+def _parse(model: type[Model], text: str, where: str) -> Model:
+    try:
+        raw: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RecordError(f"{where}: not JSON ({error}); restore it, or run the study again") from error
+    version = raw.get("schema_version", KNOWN_SCHEMA_VERSION) if isinstance(raw, dict) else None
+    if version != KNOWN_SCHEMA_VERSION:
+        raise RecordError(
+            f"{where}: schema_version {version!r}, but this version of ablate reads {KNOWN_SCHEMA_VERSION}. "
+            "It was written by another version: install that one, or run the study again in a new home."
+        )
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"]) or "(whole)"
+        raise RecordError(
+            f"{where}: not a valid {model.__name__}: {path}: {first['msg']} (got {first.get('input')!r:.80}). "
+            "Was it edited by hand? Restore it, or remove it and run the study again."
+        ) from error
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""

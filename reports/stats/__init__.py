@@ -1,0 +1,1 @@
+"""Small pure statistics: arrays in, a named frozen result out."""

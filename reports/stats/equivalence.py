@@ -1,0 +1,24 @@
+"""Two one-sided tests: is the difference too small to care about?"""
+
+from dataclasses import dataclass
+
+from scipy import stats
+
+from reports.stats.estimate import Estimate, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Evidence that a difference lies within +-delta. `interval90` inside +-delta is the same as p < .05."""
+
+    p: float
+    interval90: Interval
+    within: bool
+
+
+def tost(estimate: Estimate, delta: float, alpha: float = 0.05) -> Equivalence:
+    """Two one-sided t-tests against -delta and +delta."""
+    above_low = stats.t.sf((estimate.effect + delta) / estimate.standard_error, estimate.df)
+    below_high = stats.t.cdf((estimate.effect - delta) / estimate.standard_error, estimate.df)
+    p = float(max(above_low, below_high))
+    return Equivalence(p, estimate.interval(1 - 2 * alpha), p < alpha)

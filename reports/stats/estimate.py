@@ -1,0 +1,62 @@
+"""What every way of estimating a difference returns: a point, its standard error and their degrees of freedom."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import stats
+
+
+class Method(StrEnum):
+    """How the variance of a difference was estimated."""
+
+    PAIRED = "paired t"
+    POOLED = "pooled two-way"
+    MODERATED = "moderated t"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A difference between two arms over `num_seeds` common seeds."""
+
+    method: Method
+    effect: float
+    standard_error: float
+    df: float
+    num_seeds: int
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of one paired difference, as this method sees it."""
+        return self.standard_error * float(np.sqrt(self.num_seeds))
+
+    @property
+    def t(self) -> float:
+        """Student's t. A difference without any spread has none: callers ask `has_spread` first."""
+        return self.effect / self.standard_error
+
+    @property
+    def has_spread(self) -> bool:
+        """False where the standard error is zero up to rounding, so that an interval would be one point."""
+        return self.standard_error > 1e-12 * max(1.0, abs(self.effect))
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no difference."""
+        return float(2 * stats.t.sf(abs(self.t), self.df))
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """The two-sided interval at this confidence level."""
+        half_width = float(stats.t.ppf((1 + level) / 2, self.df)) * self.standard_error
+        return Interval(self.effect - half_width, self.effect + half_width)

@@ -1,0 +1,135 @@
+"""From numbers to one sentence a person may act on.
+
+The order of the cases is the argument: equivalence wins over "helps", because a real effect too small to care
+about should not change a recipe; and an interval around 0 is "no evidence" only where the study could have seen
+the smallest effect worth caring about, else it is merely too noisy. "No effect" is never concluded from p > .05.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.scale import Scale
+from reports.stats.equivalence import tost
+from reports.stats.estimate import Estimate, Interval
+from reports.stats.power import ALPHA, MAX_SEEDS, sd_interval, seeds_needed, smallest_effect
+
+
+class Verdict(StrEnum):
+    """What was found about one factor in one context."""
+
+    HELPS = "helps"
+    HELPS_SIZE_UNCERTAIN = "helps, size uncertain"
+    HURTS = "hurts"
+    HURTS_SIZE_UNCERTAIN = "hurts, size uncertain"
+    NO_MEANINGFUL_DIFFERENCE = "no meaningful difference"
+    SUGGESTIVE = "suggestive"
+    NO_EVIDENCE = "no evidence"
+    TOO_NOISY = "too noisy"
+    NOT_ASSESSED = "not assessed"
+    UNSTABLE = "unstable"
+    IDENTICAL_RUNS = "identical runs"
+    NO_EFFECT = "no effect"
+
+    @property
+    def helps(self) -> bool:
+        """Whether the factor was found to improve the metric."""
+        return self in (Verdict.HELPS, Verdict.HELPS_SIZE_UNCERTAIN)
+
+    @property
+    def hurts(self) -> bool:
+        """Whether the factor was found to worsen the metric."""
+        return self in (Verdict.HURTS, Verdict.HURTS_SIZE_UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict with its sentence."""
+
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a ruling rests on. `gain` is above 0 where the factor improves the metric."""
+
+    gain: Estimate
+    p_holm: float
+    num_comparisons: int
+    delta: float
+    df_at: Callable[[int], float]
+
+    @property
+    def smallest_detectable(self) -> float:
+        """The smallest true effect that this comparison finds with 80% power at alpha .05."""
+        return smallest_effect(self.gain.sd, self.gain.num_seeds, self.gain.df)
+
+
+def rule(evidence: Evidence, scale: Scale) -> Ruling:
+    """The verdict on a comparison whose estimate has spread."""
+    interval = evidence.gain.interval()
+    survives = evidence.p_holm < ALPHA
+    delta = scale.size(evidence.delta)
+    if tost(evidence.gain, evidence.delta).within:
+        real = " (real but negligible)" if survives else ""
+        return Ruling(Verdict.NO_MEANINGFUL_DIFFERENCE, f"no meaningful difference: within ±{delta}{real}")
+    if survives and interval.low > 0:
+        if interval.low > evidence.delta:
+            text = f"helps: {_with_interval(evidence.gain, interval, scale)}, above the {delta} threshold"
+            return Ruling(Verdict.HELPS, text)
+        return Ruling(Verdict.HELPS_SIZE_UNCERTAIN, f"helps, size uncertain: may be below {delta}")
+    if survives and interval.high < 0:
+        if interval.high < -evidence.delta:
+            text = f"hurts: {_with_interval(evidence.gain, interval, scale)}, beyond the {delta} threshold"
+            return Ruling(Verdict.HURTS, text)
+        return Ruling(Verdict.HURTS_SIZE_UNCERTAIN, f"hurts, size uncertain: may be below {delta}")
+    if 0 not in interval:
+        plural = "" if evidence.num_comparisons == 1 else "s"
+        text = f"suggestive; does not survive correction for {evidence.num_comparisons} comparison{plural}"
+        return Ruling(Verdict.SUGGESTIVE, text)
+    if evidence.smallest_detectable <= evidence.delta:
+        return Ruling(Verdict.NO_EVIDENCE, f"no evidence of an effect; study could have detected {delta}")
+    return Ruling(Verdict.TOO_NOISY, _too_noisy(evidence, scale))
+
+
+def unstable(num_failed: int, num_planned: int) -> Ruling:
+    """More runs failed with the factor than without: whatever the rest scored, that is the finding."""
+    return Ruling(Verdict.UNSTABLE, f"unstable ({num_failed}/{num_planned} failed)")
+
+
+def not_assessed(reason: str) -> Ruling:
+    """There is no honest verdict, and why."""
+    return Ruling(Verdict.NOT_ASSESSED, f"not assessed ({reason})")
+
+
+def identical_runs() -> Ruling:
+    """Seeds that change nothing cannot measure luck; an interval of zero width would be a lie."""
+    return Ruling(Verdict.IDENTICAL_RUNS, "identical runs: check that seeds are applied")
+
+
+def no_effect() -> Ruling:
+    """The runs with and without the factor are one and the same, bit for bit."""
+    text = "no effect: every metric is bit-identical to the reference's for every seed; check that it is applied"
+    return Ruling(Verdict.NO_EFFECT, text)
+
+
+def _with_interval(gain: Estimate, interval: Interval, scale: Scale) -> str:
+    low, high = sorted((scale.gain(interval.low), scale.gain(interval.high)))
+    return f"{scale.difference(scale.gain(gain.effect))} [{scale.value(low)}, {scale.value(high)}]"
+
+
+def _too_noisy(evidence: Evidence, scale: Scale) -> str:
+    gain = evidence.gain
+    limits = sd_interval(gain.sd, gain.df)
+    more, fewest, most = (_more_seeds(evidence, sd) for sd in (gain.sd, limits.low, limits.high))
+    return (
+        f"too noisy: sd {scale.value(gain.sd)}, {gain.num_seeds} seeds could only detect "
+        f"≥ {scale.value(evidence.smallest_detectable)}{scale.suffix}; about {more} more seeds for "
+        f"{scale.size(evidence.delta)} ({fewest} to {most})"
+    )
+
+
+def _more_seeds(evidence: Evidence, sd: float) -> str:
+    needed = seeds_needed(evidence.delta, sd, evidence.df_at)
+    return f"over {MAX_SEEDS}" if needed is None else str(max(0, needed - evidence.gain.num_seeds))

@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from reports.stats.pooled import fit_two_way
+
+ROWS = np.array([[93.61, 93.70, 93.74], [94.10, 93.82, 94.31], [93.50, 93.66, 93.71], [93.95, 93.88, 94.02]])
+
+
+def statsmodels_effect(scores: np.ndarray, treatment: int, reference: int):
+    cells, seeds = np.nonzero(np.isfinite(scores))
+    table = pd.DataFrame({"y": scores[cells, seeds], "c": cells, "s": seeds})
+    fit = smf.ols(f"y ~ C(c, Treatment({reference})) + C(s)", table).fit()
+    name = f"C(c, Treatment({reference}))[T.{treatment}]"
+    return fit, fit.params[name], fit.bse[name], fit.conf_int().loc[name]
+
+
+def test_reference_case() -> None:
+    fit = fit_two_way(ROWS)
+    found = fit.effect(1, 0)
+    assert fit.mse == pytest.approx(0.014589, abs=1e-6)
+    assert found.df == 6
+    assert found.effect == pytest.approx(0.393333, abs=1e-6)
+    assert (found.interval().low, found.interval().high) == pytest.approx((0.152019, 0.634648), abs=1e-6)
+
+
+def test_balanced_standard_error_is_the_closed_form() -> None:
+    fit = fit_two_way(ROWS)
+    assert fit.effect(3, 2).standard_error == pytest.approx(np.sqrt(2 * fit.mse / 3))
+
+
+def test_missing_runs_agree_with_statsmodels() -> None:
+    scores = np.random.default_rng(3).normal(90, 1, (5, 4))
+    scores[1, 2] = scores[4, 0] = np.nan
+    _, effect, standard_error, limits = statsmodels_effect(scores, 1, 4)
+    found = fit_two_way(scores).effect(1, 4)
+    assert found.effect == pytest.approx(effect)
+    assert found.standard_error == pytest.approx(standard_error)
+    assert (found.interval().low, found.interval().high) == pytest.approx(tuple(limits))
+    assert found.num_seeds == 2
+
+
+def test_cells_without_a_connecting_seed_are_refused() -> None:
+    nan = np.nan
+    scores = np.array([[1.0, 2.0, nan, nan], [2.0, 1.5, nan, nan], [nan, nan, 3.0, 4.0], [nan, nan, 5.0, 4.4]])
+    fit = fit_two_way(scores)
+    assert fit.can_compare(0, 1)
+    assert not fit.can_compare(0, 2)
+    with pytest.raises(ValueError, match="no seed connects them"):
+        fit.effect(0, 2)
+
+
+def test_one_seed_leaves_nothing_to_judge_by() -> None:
+    assert not fit_two_way(np.array([[1.0], [2.0]])).can_compare(0, 1)
+
+
+def test_coverage_is_nominal_on_normal_data_of_equal_spread() -> None:
+    rng = np.random.default_rng(11)
+    num_studies = 1500
+    hits = 0
+    for _ in range(num_studies):
+        scores = rng.normal(size=(7, 3)) + rng.normal(size=3)
+        hits += 0 in fit_two_way(scores).effect(1, 0).interval()
+    # Three standard errors of a simulated share around .95: 3 * sqrt(.95 * .05 / 1500) = .017.
+    assert abs(hits / num_studies - 0.95) < 0.017

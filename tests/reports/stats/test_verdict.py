@@ -1,0 +1,95 @@
+from math import ceil
+
+import pytest
+from statsmodels.stats.power import TTestPower
+
+from reports.scale import scale_of
+from reports.stats.estimate import Estimate, Method
+from reports.stats.power import seeds_needed, smallest_effect
+from reports.stats.verdict import (
+    Evidence,
+    Ruling,
+    Verdict,
+    identical_runs,
+    no_effect,
+    not_assessed,
+    rule,
+    unstable,
+)
+
+POINTS = scale_of("top1", 0.1)
+
+
+def paired_df(num_seeds: int) -> float:
+    return num_seeds - 1
+
+
+def judged(effect: float, se: float, p_holm: float, *, delta: float = 0.1, df: float = 10, n: int = 5) -> Ruling:
+    gain = Estimate(Method.POOLED, effect, se, df, n)
+    return rule(Evidence(gain, p_holm, 8, delta, paired_df), POINTS)
+
+
+@pytest.mark.parametrize(
+    ("effect", "se", "p_holm", "verdict", "sentence"),
+    [  # t(.975, 10) = 2.2281
+        (0.42, 0.0763, 0.01, Verdict.HELPS, "helps: +0.42 pt [0.25, 0.59], above the 0.1 pt threshold"),
+        (-0.42, 0.0763, 0.01, Verdict.HURTS, "hurts: -0.42 pt [-0.59, -0.25], beyond the 0.1 pt threshold"),
+        (0.25, 0.08, 0.01, Verdict.HELPS_SIZE_UNCERTAIN, "helps, size uncertain: may be below 0.1 pt"),
+        (-0.25, 0.08, 0.01, Verdict.HURTS_SIZE_UNCERTAIN, "hurts, size uncertain: may be below 0.1 pt"),
+        (0.42, 0.0763, 0.08, Verdict.SUGGESTIVE, "suggestive; does not survive correction for 8 comparisons"),
+        (0.01, 0.02, 0.90, Verdict.NO_MEANINGFUL_DIFFERENCE, "no meaningful difference: within ±0.1 pt"),
+        (
+            0.05,
+            0.01,
+            0.001,
+            Verdict.NO_MEANINGFUL_DIFFERENCE,
+            "no meaningful difference: within ±0.1 pt (real but negligible)",
+        ),
+        (
+            0.06,
+            0.031,
+            0.9,
+            Verdict.NO_EVIDENCE,
+            "no evidence of an effect; study could have detected 0.1 pt",
+        ),
+    ],
+)
+def test_each_case_has_its_sentence(effect: float, se: float, p_holm: float, verdict: Verdict, sentence: str) -> None:
+    assert judged(effect, se, p_holm) == Ruling(verdict, sentence)
+
+
+def test_too_noisy_says_what_could_be_seen_and_how_many_more_seeds() -> None:
+    """The worked example of the specification: sd .18 and 3 seeds could see .59; .3 needs about 3 more."""
+    ruling = judged(0.1, 0.18 / 3**0.5, 0.9, delta=0.3, df=2, n=3)
+    assert smallest_effect(0.18, 3, 2) == pytest.approx(0.59, abs=0.005)
+    assert seeds_needed(0.3, 0.18, paired_df) == 6
+    start = "too noisy: sd 0.18, 3 seeds could only detect ≥ 0.59 pt; about 3 more seeds for 0.3 pt"
+    assert ruling.verdict is Verdict.TOO_NOISY
+    assert ruling.sentence.startswith(start)
+    # The ends of the range by another program: the seeds that the limits of the sd (.52 and 6.29 times) would need.
+    fewest, most = (ceil(TTestPower().solve_power(0.3 / (0.18 * m), power=0.8, alpha=0.05)) for m in (0.5207, 6.2847))
+    assert ruling.sentence.endswith(f"({fewest - 3} to {most - 3})")
+
+
+def test_where_lower_is_better_a_gain_is_shown_as_the_fall_that_was_measured() -> None:
+    scale = scale_of("nll", 0.01)
+    gain = Estimate(Method.POOLED, scale.gain(-0.05), 0.004, 10, 5)
+    ruling = rule(Evidence(gain, 0.001, 8, 0.01, paired_df), scale)
+    assert ruling == Ruling(Verdict.HELPS, "helps: -0.050 [-0.059, -0.041], above the 0.01 threshold")
+
+
+def test_no_verdict_claims_no_effect_from_a_large_p_value() -> None:
+    for se in (0.001, 0.03, 0.05, 0.3):
+        assert "no effect" not in judged(0.0, se, 1.0).sentence
+
+
+def test_findings_that_are_not_estimates() -> None:
+    assert unstable(2, 5) == Ruling(Verdict.UNSTABLE, "unstable (2/5 failed)")
+    assert not_assessed("one seed").sentence == "not assessed (one seed)"
+    assert identical_runs().sentence == "identical runs: check that seeds are applied"
+    assert no_effect().verdict is Verdict.NO_EFFECT
+
+
+def test_groups_of_verdicts() -> None:
+    assert [v for v in Verdict if v.helps] == [Verdict.HELPS, Verdict.HELPS_SIZE_UNCERTAIN]
+    assert [v for v in Verdict if v.hurts] == [Verdict.HURTS, Verdict.HURTS_SIZE_UNCERTAIN]
