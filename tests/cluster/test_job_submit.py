@@ -1,0 +1,69 @@
+"""A study on a Ray cluster through the job API, as a person would run it; then the same study again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.ray_head import RayHead, ray_head
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB_TIMEOUT_S = 240.0
+STUDY = "job-test"
+GRID = f"""\
+study: {STUDY}
+question: Does a study run as a cluster job?
+base:
+  data: {{kind: digits, num_train: 60}}
+  model: {{kind: small_cnn, width: 4}}
+  optimizer: {{kind: sgd, lr: 0.1}}
+  budget: {{epochs: 1, batch_size: 30}}
+factors:
+  smoothing: {{strategies: [{{kind: label_smoothing, epsilon: 0.1}}]}}
+design: {{kind: one_at_a_time}}
+seeds: 2
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray(own_cluster=True), pytest.mark.timeout(3 * JOB_TIMEOUT_S)]
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[RayHead]:
+    with ray_head(num_cpus=2) as running:
+        yield running
+
+
+def test_the_job_api_wants_the_token(head: RayHead) -> None:
+    assert head.api_status(token=None) == 401
+    assert head.api_status(token="wrong") in (401, 403)
+
+
+def test_upload_is_small_and_leaves_out_what_ignore_files_name(head: RayHead, tmp_path: Path) -> None:
+    """`.gitignore` and `.rayignore` count, `.git` and `.venv` never travel, and a failing job is a failing command."""
+    for name in ("kept.py", "home/records.jsonl", "images.zip", ".venv/lib.py", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / ".gitignore").write_text("/home/\n")
+    (tmp_path / ".rayignore").write_text("*.zip\n")
+    script = "import os, sys; print('FILES', sorted(os.listdir('.'))); sys.exit(3)"
+    job = head.submit("python", "-c", script, working_dir=tmp_path, timeout_s=JOB_TIMEOUT_S)
+    assert "FILES ['.gitignore', '.rayignore', 'kept.py']" in job.stdout
+    assert "failed with exit code 3" in job.stdout
+    assert job.returncode == 1
+
+
+def test_a_study_runs_as_a_job_and_a_second_submission_has_nothing_to_do(head: RayHead, tmp_path: Path) -> None:
+    grid, home = tmp_path / "grid.yaml", tmp_path / "home"
+    grid.write_text(GRID)
+    command = ("python", "-m", "ablations", "run", str(grid), "--home", str(home))
+
+    first = head.submit(*command, working_dir=ROOT, timeout_s=JOB_TIMEOUT_S)
+    assert first.returncode == 0, first.stdout
+    assert (home / "studies" / STUDY / "report.html").stat().st_size > 1000
+    records = (home / "records.jsonl").read_text()
+    assert len(records.splitlines()) == 4, "two arms, two seeds"
+
+    second = head.submit(*command, working_dir=ROOT, timeout_s=JOB_TIMEOUT_S)
+    assert second.returncode == 0, second.stdout
+    assert "already" in second.stdout
+    assert (home / "records.jsonl").read_text() == records
