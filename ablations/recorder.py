@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ablations import mlflow_projection, store
 from ablations.home import Home
 from ablations.projector import Projector
-from pipeline.spec.records import Status, TimingRecord
+from pipeline.spec.errors import RecordError
+from pipeline.spec.records import RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
 
-if TYPE_CHECKING:  # pipeline.types imports torch
+if TYPE_CHECKING:  # these two import for seconds
+    from mlflow.tracking import MlflowClient
+
     from pipeline.types import StageResult
 
 _log = logging.getLogger(__name__)
@@ -32,9 +35,9 @@ class Flushed:
 class Recorder:
     """Writes plan, records, run folders and timings of one study at a time."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, plan: StudyPlan | None = None) -> None:
         self._home = home
-        self._plan: StudyPlan | None = None
+        self._plan = plan  # of the study that goes on; `start` begins one
         self._written = 0
         self._finished = {key for key, kept in store.read_records(home).items() if kept.status is Status.FINISHED}
         self._projector = Projector(home, mlflow_projection.connect)
@@ -43,7 +46,7 @@ class Recorder:
         """Keep the plan, and show the study in MLflow."""
         self._plan = StudyPlan.model_validate_json(plan_json)
         store.write_plan(self._home, self._plan)
-        self._project_study(self._plan, report=None)
+        self.finish(None)
 
     def write(self, result: "StageResult") -> None:
         """Keep a run for good: its folder, then its record. It is on disk when this returns.
@@ -72,39 +75,49 @@ class Recorder:
 
     def finish(self, report_path: str | None) -> None:
         """Show the study as it is now, with its report when there is one."""
-        assert self._plan is not None, "start() comes first"
-        self._project_study(self._plan, None if report_path is None else Path(report_path))
+        report = None if report_path is None else Path(report_path)
+        self._projector.submit("the study", partial(self._project_study, report=report))
 
     def flush(self, timeout_s: float = 120.0) -> Flushed:
         """Wait until MLflow shows everything, or cannot, or the time is up."""
         projection = self._projector.flush(timeout_s)
         return Flushed(self._written, projection.projected, projection.waiting, projection.reason)
 
-    def _project_study(self, plan: StudyPlan, report: Path | None) -> None:
-        self._projector.submit(
-            f"study {plan.study}",
-            lambda client: mlflow_projection.project_study(client, self._home, plan, report),
-        )
+    # Run in the projector's thread, where raising means "not shown, for this reason".
+    def _project_study(self, client: "MlflowClient", report: Path | None) -> None:
+        mlflow_projection.project_study(client, self._home, self._known_plan(), report)
 
-    def _project_run(self, client: Any, record: Any) -> None:
-        if self._plan is None:  # a restarted actor: records are kept all the same
-            raise RuntimeError("the recorder was restarted and does not know the plan any more")
-        mlflow_projection.project_run(client, self._home, self._plan, record.key, record)
+    def _project_run(self, client: "MlflowClient", record: RunRecord) -> None:
+        mlflow_projection.project_run(client, self._home, self._known_plan(), record.key, record)
+
+    def _known_plan(self) -> StudyPlan:
+        if self._plan is None:
+            raise RecordError("the recorder was restarted, or never started, and does not know the plan")
+        return self._plan
 
 
 class _RecorderProcess(Recorder):
     """A Recorder in a process of its own, which sees the environment of its node rather than the driver's."""
 
-    def __init__(self, root: str, environment: dict[str, str]) -> None:
+    def __init__(self, root: str, study: str | None, environment: dict[str, str]) -> None:
         os.environ.update(environment)
-        super().__init__(Home(Path(root)))
+        home = Home(Path(root))
+        # After a crash Ray makes this object anew, without calling `start` again: the plan it wrote is on disk.
+        super().__init__(home, store.read_plan(home, study) if study in store.list_studies(home) else None)
 
 
-def recorder_actor(home_root: str | Path) -> Any:
-    """Start the recorder as a Ray actor on the node of the caller, where the home is. Returns its handle.
+def recorder_actor(home_root: str | Path, study: str | None = None) -> Any:
+    """Start the recorder as a Ray actor on the node of the caller, where the home is.
 
     It takes no CPU, so that it never waits for one. Where MLflow is and how to log in there goes along as an argument,
     not as a runtime environment, which dashboards show.
+
+    Args:
+        home_root: absolute path of the home.
+        study: the study to be recorded, so that an actor that crashed can go on showing it in MLflow.
+
+    Returns:
+        The actor's handle; `ray.get` the answers of `write` and `write_timing` before relying on them.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -113,4 +126,4 @@ def recorder_actor(home_root: str | Path) -> Any:
     mlflow_variables = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
     # Writing twice is harmless (the latest record counts), so a call may be repeated after a crash of the process.
     actor = ray.remote(num_cpus=0, max_restarts=3, max_task_retries=3)(_RecorderProcess)
-    return actor.options(scheduling_strategy=here).remote(str(home_root), mlflow_variables)
+    return actor.options(scheduling_strategy=here).remote(str(home_root), study, mlflow_variables)
