@@ -40,26 +40,26 @@ for _name in UNSET:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip GPU tests without a GPU, and run the tests that use the shared Ray one after another, last."""
+    """Skip GPU tests without a GPU, and order the rest so that never two Rays run at once."""
     gpu_items = [item for item in items if item.get_closest_marker("gpu")]
     if gpu_items and not _has_gpu():
         for item in gpu_items:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
-    # Stable: within a group the order stays as collected. A Ray that runs takes CPU from whatever follows it.
-    items.sort(key=lambda item: item.get_closest_marker("ray") is not None)
+    items.sort(key=_rank)  # stable: within a rank the order stays as collected
+
+
+def _rank(item: pytest.Item) -> int:
+    """First the tests without Ray, then those that start their own, last those that share one until the end."""
+    marker = item.get_closest_marker("ray")
+    if marker is None:
+        return 0
+    return 1 if marker.kwargs.get("own_cluster", False) else 2
 
 
 def _has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_torch_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +94,6 @@ def ray_session() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _shared_ray(request: pytest.FixtureRequest) -> None:
-    """Tests marked `ray` find it running, except those that bring their own (`own_cluster`)."""
-    marker = request.node.get_closest_marker("ray")
-    if marker is not None and not marker.kwargs.get("own_cluster", False):
+    """Tests marked `ray` find it running, except those that bring their own: `ray(own_cluster=True)`."""
+    if _rank(request.node) == 2:
         request.getfixturevalue("ray_session")
