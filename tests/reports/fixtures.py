@@ -59,7 +59,7 @@ class Options:
 
     seeds: tuple[int, ...] = (0, 1, 2)
     noise_pt: float = 0.25
-    fail: tuple[tuple[str, int], ...] = (("full without smoothing", 2),)
+    fail: tuple[tuple[str, int], ...] = (("-smoothing", 2),)
     metric: str = "top1"
     delta: float = 0.5
     class_name: str = "<script>alert(1)</script>"
@@ -88,15 +88,15 @@ def make_plan(options: Options) -> StudyPlan:
     bare, full = make_arm("bare", ()), make_arm("full", names)
     arms, comparisons = [bare, full], []
     for factor in names:
-        alone = make_arm(f"bare + {factor}", (factor,))
-        without = make_arm(f"full without {factor}", tuple(f for f in names if f != factor))
+        alone = make_arm(f"+{factor}", (factor,))
+        without = make_arm(f"-{factor}", tuple(f for f in names if f != factor))
         arms += [alone, without]
         comparisons += [
             Comparison(factor=factor, context="added to bare", treatment=alone.name, reference="bare"),
             Comparison(factor=factor, context="removed from full", treatment="full", reference=without.name),
         ]
     for control in ("placebo", "label_noise"):
-        arms.append(make_arm(f"bare + {control}", (control,)))
+        arms.append(make_arm(f"+{control}", (control,)))
         comparisons.append(
             Comparison(factor=control, context="added to bare", treatment=arms[-1].name, reference="bare", control=True)
         )
@@ -141,8 +141,8 @@ def true_points(arm: Arm) -> float:
     """The level that an arm's runs scatter around, in points."""
     if arm.name == "full":
         return 71.0 + FULL_GAIN
-    if arm.name.startswith("full without "):
-        return 71.0 + FULL_GAIN - FACTORS[arm.name.removeprefix("full without ")][1]
+    if arm.name.startswith("-"):
+        return 71.0 + FULL_GAIN - FACTORS[arm.name.removeprefix("-")][1]
     return 71.0 + sum({"placebo": 0.0, "label_noise": -6.0}.get(f, FACTORS.get(f, (0.0,))[0]) for f in arm.factors)
 
 

@@ -61,7 +61,7 @@ def test_seed_correlation_of_two_arms_of_equal_variance_is_pearsons() -> None:
     b = np.array([2.0, 1.0, 4.0, 3.0])
     found = seed_correlation(np.stack([a, b]))
     assert found is not None
-    assert found.value == pytest.approx(stats.pearsonr(a, b).statistic)
+    assert found.value == pytest.approx(np.corrcoef(a, b)[0, 1])
     assert found.helped  # .6 is above .409
 
 

@@ -1,0 +1,89 @@
+"""Cost beside gain: how much longer a training step takes against how much the factor improves."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from reports.figures.forest import tone_of
+from reports.figures.svg import axis_around, dot, drawing, join, line, number, percent, rect, text
+from reports.results import Effect
+from reports.scale import Scale
+from reports.text import effect_text, ratio_text
+
+HEIGHT_PX, TOP_PX, BOTTOM_PX = 380, 14, 334
+LABEL_GAP_PX = 17.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    effect: Effect
+    x: float
+    y: float
+
+
+def draw_cost(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Markup | None:
+    """Step-time ratio across, improvement up; None where no step was timed.
+
+    Args:
+        effects: of one context, so that each factor is one point.
+        scale: of the metric that decides.
+        delta: smallest improvement worth caring about.
+    """
+    timed = [e for e in effects if e.step_ratio is not None and e.estimate is not None]
+    if not timed:
+        return None
+    across, up = [1.0], [0.0, delta, -delta]
+    for effect in timed:
+        assert effect.step_ratio is not None and effect.estimate is not None
+        ratio_limits, limits = effect.step_ratio.ci95, effect.ci95
+        across += [effect.step_ratio.value] if ratio_limits is None else [ratio_limits.low, ratio_limits.high]
+        up += [scale.gain(effect.estimate)] if limits is None else [scale.gain(limits.low), scale.gain(limits.high)]
+    x = axis_around([*across, min(across) - 0.02, max(across) + 0.02], start=9, end=97)
+    y = axis_around(up, start=BOTTOM_PX, end=TOP_PX)
+    parts = [
+        rect("9%", y.at(delta), "88%", y.at(-delta) - y.at(delta), "band"),
+        *(line(percent(x.at(t)), TOP_PX, percent(x.at(t)), BOTTOM_PX, "grid") for t in x.ticks()),
+        *(text(percent(x.at(t)), BOTTOM_PX + 17, f"{number(t)}x", "tick") for t in x.ticks()),
+        *(line("9%", y.at(t), "97%", y.at(t), "grid") for t in y.ticks()),
+        *(text("8%", y.at(t) + 4, number(t), "tick", anchor="end") for t in y.ticks()),
+        line("9%", y.at(0), "97%", y.at(0), "zero"),
+        line(percent(x.at(1)), TOP_PX, percent(x.at(1)), BOTTOM_PX, "zero"),
+        text("9%", BOTTOM_PX + 38, "← faster step", "hint", anchor="start"),
+        text("97%", BOTTOM_PX + 38, "slower step →", "hint", anchor="end"),
+    ]
+    points = []
+    for effect in timed:
+        assert effect.step_ratio is not None and effect.estimate is not None
+        tone = tone_of(effect)
+        middle, height = percent(x.at(effect.step_ratio.value)), y.at(scale.gain(effect.estimate))
+        if effect.ci95 is not None:
+            ends = [y.at(scale.gain(value)) for value in (effect.ci95.low, effect.ci95.high)]
+            parts.append(line(middle, ends[0], middle, ends[1], f"cross {tone}"))
+        if effect.step_ratio.ci95 is not None:
+            left, right = (percent(x.at(v)) for v in (effect.step_ratio.ci95.low, effect.step_ratio.ci95.high))
+            parts.append(line(left, height, right, height, f"cross {tone}"))
+        parts.append(dot(middle, height, 6, f"point {tone}"))
+        points.append(_Point(effect, x.at(effect.step_ratio.value), height))
+    parts.extend(_labels(points))
+    listed = "; ".join(f"{e.factor} {ratio_text(e.step_ratio)}, {effect_text(e, scale)}" for e in timed)
+    label = f"Step time against improvement in {scale.title}: {listed}"
+    return drawing(join(parts), height=HEIGHT_PX, label=label, css="scatter")
+
+
+def _labels(points: list[_Point]) -> list[Markup]:
+    """Names beside their points, moved apart vertically where they would touch, with a thread back to the point."""
+    parts: list[Markup] = []
+    below = TOP_PX - LABEL_GAP_PX
+    for point in sorted(points, key=lambda p: p.y):
+        height = max(point.y, below + LABEL_GAP_PX)
+        below = height
+        on_left = point.x > 72
+        anchor, dx = ("end", -12) if on_left else ("start", 12)
+        if height - point.y > 3:
+            parts.append(
+                Markup('<svg x="{}" y="0" overflow="visible"><path d="M0 {} L{} {}" class="thread"/></svg>').format(
+                    percent(point.x), point.y, dx * 0.8, height
+                )
+            )
+        parts.append(text(percent(point.x), height + 4, point.effect.factor, "name", anchor=anchor, dx=dx))
+    return parts

@@ -1,0 +1,78 @@
+"""One offline page about a study: no request to any host, readable on a phone, in the dark and on paper."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.analysis import analyse
+from reports.figures.cost import draw_cost
+from reports.figures.forest import draw_forest
+from reports.figures.learning import draw_learning
+from reports.load import StudyData
+from reports.scale import scale_of_metric
+from reports.sheets import batch_sheets
+from reports.tables import (
+    answers,
+    arm_table,
+    completeness_grid,
+    control_lines,
+    effect_table,
+    provenance,
+    secondary_table,
+    spec_hashes,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(study: StudyData, out: Path) -> Path:
+    """Analyse the study and write its page, replacing an older one. Returns the path written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_suffix(".partial")
+    partial.write_text(render(study), encoding="utf-8")
+    partial.replace(out)  # a reader never meets half a page
+    return out
+
+
+def render(study: StudyData) -> str:
+    """The page as text."""
+    analysis = analyse(study)
+    scale = scale_of_metric(study.plan.metric)
+    delta = study.plan.metric.delta
+    added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("report.html.j2").render(
+        a=analysis,
+        plan=study.plan,
+        scale=scale,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+        answers=answers(analysis),
+        recipe_yaml=yaml.safe_dump(analysis.recipe_to_keep.recipe, sort_keys=False, allow_unicode=True).strip(),
+        grid=completeness_grid(analysis),
+        forest=draw_forest(analysis.effects, scale, delta),
+        effects=effect_table(analysis, scale),
+        secondary=secondary_table(analysis),
+        arms=arm_table(analysis),
+        panels=draw_learning(study, scale),
+        cost=draw_cost(added or analysis.effects, scale, delta),
+        cost_context=(added or analysis.effects)[0].context if analysis.effects else "",
+        sheets=batch_sheets(study),
+        control_forest=draw_forest(analysis.controls, scale, delta),
+        control_lines=control_lines(analysis),
+        provenance=provenance(study, analysis),
+        hashes=spec_hashes(study.plan),
+    )
