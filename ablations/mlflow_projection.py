@@ -60,6 +60,7 @@ def tracking_uri(home: Home) -> str:
 def connect(home: Home) -> "MlflowClient":
     """A client of the home's tracking store. Imports mlflow, which takes seconds."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine unasked
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a run, amid --json
     from mlflow.tracking import MlflowClient
 
     for noisy in ("alembic", "mlflow"):  # dozens of lines about creating tables at the first use of a database

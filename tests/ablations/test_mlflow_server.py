@@ -55,7 +55,7 @@ def healthy(address: str) -> bool:
 
 @pytest.mark.slow
 def test_a_server_shows_what_the_local_database_shows(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = Home(tmp_path / "home")
     keep_study(home, study_plan())
@@ -63,6 +63,7 @@ def test_a_server_shows_what_the_local_database_shows(
     local = everything(connect(home), "tricks", tmp_path / "local")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     assert sync(home) == SyncCounts(studies=1, created=5, replaced=0, unchanged=0, missing=1)
+    assert capsys.readouterr().out == "", "`ablate sync --json` prints its own answer only"
     client = connect(home)
     experiment = client.get_experiment_by_name("tricks")
     assert experiment is not None
