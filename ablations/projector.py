@@ -67,9 +67,8 @@ class Projector:
             self._quiet_until = 0.0
             self._changed.notify_all()
             in_time = self._changed.wait_for(self._is_idle, timeout_s)
-            if self._jobs and not in_time and not self._reason:
-                self._reason = f"MLflow did not answer within {timeout_s:.0f} s"
-            return Projection(len(self._projected), len(self._jobs), self._reason if self._jobs else "")
+            reason = self._reason if in_time or self._reason else f"MLflow was not done within {timeout_s:g} s"
+            return Projection(len(self._projected), len(self._jobs), reason if self._jobs else "")
 
     def _is_idle(self) -> bool:
         return not self._busy and (not self._jobs or time.monotonic() < self._quiet_until)

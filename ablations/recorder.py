@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ablations import mlflow_projection, store
 from ablations.home import Home
 from ablations.projector import Projector
+from ablations.study_runs import study_runs
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
@@ -37,16 +38,18 @@ class Recorder:
 
     def __init__(self, home: Home, plan: StudyPlan | None = None) -> None:
         self._home = home
-        self._plan = plan  # of the study that goes on; `start` begins one
+        self._plan: StudyPlan | None = None
         self._written = 0
         self._finished = {key for key, kept in store.read_records(home).items() if kept.status is Status.FINISHED}
         self._projector = Projector(home, mlflow_projection.connect)
+        if plan is not None:
+            self._go_on(plan)
 
     def start(self, plan_json: str) -> None:
         """Keep the plan, and show the study in MLflow."""
-        self._plan = StudyPlan.model_validate_json(plan_json)
-        store.write_plan(self._home, self._plan)
-        self.finish(None)
+        plan = StudyPlan.model_validate_json(plan_json)
+        store.write_plan(self._home, plan)
+        self._go_on(plan)
 
     def write(self, result: "StageResult") -> None:
         """Keep a run for good: its folder, then its record. It is on disk when this returns.
@@ -67,7 +70,7 @@ class Recorder:
         self._written += 1
         if record.status is Status.FINISHED:
             self._finished.add(run)
-        self._projector.submit(f"run {record.key}", partial(self._project_run, record=record))
+        self._show(record)
 
     def write_timing(self, record: TimingRecord) -> None:
         """Keep a timing for good. MLflow gets it with `finish`."""
@@ -83,6 +86,18 @@ class Recorder:
         projection = self._projector.flush(timeout_s)
         return Flushed(self._written, projection.projected, projection.waiting, projection.reason)
 
+    def _go_on(self, plan: StudyPlan) -> None:
+        """Show the study with the runs that are kept already: from another study, or from an earlier go at this one."""
+        self._plan = plan
+        self.finish(None)
+        kept = store.read_records(self._home)
+        for run in study_runs(plan):
+            if (run.stage_hash, run.seed) in kept:
+                self._show(kept[run.stage_hash, run.seed])
+
+    def _show(self, record: RunRecord) -> None:
+        self._projector.submit(f"run {record.key}", partial(self._project_run, record=record))
+
     # Run in the projector's thread, where raising means "not shown, for this reason".
     def _project_study(self, client: "MlflowClient", report: Path | None) -> None:
         mlflow_projection.project_study(client, self._home, self._known_plan(), report)
@@ -92,7 +107,7 @@ class Recorder:
 
     def _known_plan(self) -> StudyPlan:
         if self._plan is None:
-            raise RecordError("the recorder was restarted, or never started, and does not know the plan")
+            raise RecordError("the recorder was not started with a plan, or restarted without a study")
         return self._plan
 
 

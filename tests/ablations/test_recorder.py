@@ -78,6 +78,17 @@ def test_a_dead_mlflow_loses_no_record_and_is_named(
     assert sync(home).created == 2
 
 
+def test_a_second_study_shows_the_runs_it_shares_with_the_first(home: Home) -> None:
+    recorder = Recorder(home)
+    recorder.start(study_plan("first", seeds=(0,)).model_dump_json())
+    recorder.write(result(finished(BARE, 0), BARE))
+    assert recorder.flush().unprojected == 0
+    another = Recorder(home)
+    another.start(study_plan("second", seeds=(0, 1)).model_dump_json())
+    assert another.flush() == Flushed(written=0, projected=2, unprojected=0, reason="")
+    assert set(shown(connect(home), "second")) == {"study: second", "bare seed 0"}
+
+
 def test_a_failure_after_success_changes_neither_folder_nor_result(home: Home) -> None:
     recorder = Recorder(home)
     recorder.start(study_plan(seeds=(0,)).model_dump_json())
@@ -113,7 +124,7 @@ def test_a_recorder_keeps_records_before_it_knows_the_plan(home: Home) -> None:
     assert len(store.read_records(home)) == 1
     flushed = recorder.flush()
     assert (flushed.written, flushed.unprojected) == (1, 1)
-    assert "does not know the plan" in flushed.reason
+    assert "not started with a plan" in flushed.reason
     recorder.finish(None)
     assert recorder.flush().unprojected == 2
     recorder.start(study_plan(seeds=(0,)).model_dump_json())
@@ -157,6 +168,7 @@ def test_an_actor_that_dies_comes_back_and_goes_on(home: Home) -> None:
     ray.get(recorder.write.remote(result(finished(TEACHER, 0), TEACHER)))
     assert len(store.read_records(home)) == 2
     flushed: Any = ray.get(recorder.flush.remote())
-    assert (flushed.projected, flushed.reason) == (1, "")
+    # Whichever of the two lives of the actor took the second run: the study and both runs are shown.
+    assert (flushed.projected, flushed.reason) == (3, "")
     assert set(shown(connect(home), "tricks")) == {"study: tricks", "bare seed 0", "teacher seed 0"}
     ray.kill(recorder)
