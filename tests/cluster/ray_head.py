@@ -26,6 +26,14 @@ STOP_TIMEOUT_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
+class JobResult:
+    """How `ray job submit` ended and what it showed, the job's own output included."""
+
+    exit_status: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
 class RayHead:
     """A running head: where its job API answers, and the environment its clients need."""
 
@@ -46,19 +54,25 @@ class RayHead:
         except OSError:
             return None
 
-    def submit(self, *entrypoint: str, working_dir: Path, timeout_s: float) -> "subprocess.CompletedProcess[str]":
+    def submit(self, *entrypoint: str, working_dir: Path, timeout_s: float) -> JobResult:
         """`ray job submit` and wait for the job. Exit status: 0, or 1 for any failure of the entrypoint."""
         command = [str(BIN / "ray"), "job", "submit", "--log-style=record", "--log-color=false"]
-        return subprocess.run(
-            [*command, "--working-dir", str(working_dir), "--", *entrypoint],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        command += ["--working-dir", str(working_dir), "--", *entrypoint]
+        log_path = self.temp_dir / "job.log"
+        with log_path.open("w") as log:
+            try:
+                done = subprocess.run(
+                    command,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    timeout=timeout_s,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise TimeoutError(f"the job was not done after {timeout_s:.0f} s:\n{log_path.read_text()}") from None
+        return JobResult(done.returncode, log_path.read_text())
 
 
 def free_ports(count: int) -> list[int]:

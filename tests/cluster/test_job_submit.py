@@ -20,7 +20,7 @@ base:
   budget: {{epochs: 1, batch_size: 30}}
 factors:
   smoothing: {{strategies: [{{kind: label_smoothing, epsilon: 0.1}}]}}
-design: {{kind: one_at_a_time}}
+design: {{kind: add_one_in}}
 seeds: 2
 """
 
@@ -47,9 +47,9 @@ def test_upload_is_small_and_leaves_out_what_ignore_files_name(head: RayHead, tm
     (tmp_path / ".rayignore").write_text("*.zip\n")
     script = "import os, sys; print('FILES', sorted(os.listdir('.'))); sys.exit(3)"
     job = head.submit("python", "-c", script, working_dir=tmp_path, timeout_s=JOB_TIMEOUT_S)
-    assert "FILES ['.gitignore', '.rayignore', 'kept.py']" in job.stdout
-    assert "failed with exit code 3" in job.stdout
-    assert job.returncode == 1
+    assert "FILES ['.gitignore', '.rayignore', 'kept.py']" in job.log
+    assert "failed with exit code 3" in job.log
+    assert job.exit_status == 1
 
 
 def test_a_study_runs_as_a_job_and_a_second_submission_has_nothing_to_do(head: RayHead, tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_a_study_runs_as_a_job_and_a_second_submission_has_nothing_to_do(head: R
     command = ("python", "-m", "ablations", "run", str(grid), "--home", str(home))
 
     first = head.submit(*command, working_dir=ROOT, timeout_s=JOB_TIMEOUT_S)
-    assert first.returncode == 0, first.stdout
+    assert first.exit_status == 0, first.log
     assert (home / "studies" / STUDY / "report.html").stat().st_size > 1000
     records = (home / "records.jsonl").read_text()
     assert len(records.splitlines()) == 4, "two arms, two seeds"
 
     second = head.submit(*command, working_dir=ROOT, timeout_s=JOB_TIMEOUT_S)
-    assert second.returncode == 0, second.stdout
-    assert "already" in second.stdout
+    assert second.exit_status == 0, second.log
+    assert "already done: 4 runs" in second.log
     assert (home / "records.jsonl").read_text() == records
