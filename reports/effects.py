@@ -186,6 +186,8 @@ class _Context:
                     f"{name}: {failed} of {num_planned} runs failed (95% CI {limits.low:.0%} to {limits.high:.0%}); "
                     "the difference is conditional on success"
                 )
+            cells = self.completeness.of_arm(name)
+            notes.extend(f"{name}, seed {cell.seed}: {cell.reason}" for cell in cells if cell.state == "blocked")
         if 0 < len(pair.seeds) < num_planned:
             notes.append(f"{len(pair.seeds)} of {num_planned} planned seeds")
         if evidence is not None and evidence.gain.num_seeds == 2:

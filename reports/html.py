@@ -60,7 +60,7 @@ def render(study: StudyData) -> str:
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=digest,
-        answers=answers(analysis),
+        answers=answers(analysis, scale),
         recipe_yaml=yaml.safe_dump(analysis.recipe_to_keep.recipe, sort_keys=False, allow_unicode=True).strip(),
         grid=completeness_grid(analysis),
         forest=draw_forest(analysis.effects, scale, delta),

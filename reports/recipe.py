@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.spec.study import Arm, StudyPlan
 from reports.results import Effect, Recipe
+from reports.stats.verdict import Verdict
 
 RULE = (
     "Bare, plus every factor that helps when added to bare and does not hurt where it is part of the full recipe; "
@@ -24,7 +25,7 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
         recipe=recipe,
         arm=None if exact is None else exact.name,
         rule=RULE,
-        sentence=_sentence(kept, exact),
+        sentence=_sentence(kept, exact, effects),
     )
 
 
@@ -35,7 +36,9 @@ def _earned(factor: str, effects: tuple[Effect, ...]) -> bool:
     return all(effect.verdict.helps for effect in must_help) and not any(effect.verdict.hurts for effect in own)
 
 
-def _sentence(kept: tuple[str, ...], exact: Arm | None) -> str:
+def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:
+    if all(effect.verdict is Verdict.NOT_ASSESSED for effect in effects):
+        return "Nothing can be said yet: no comparison has a verdict, so bare stands."
     if not kept:
         return "Nothing was found to help: keep bare."
     names = " + ".join(kept)

@@ -8,9 +8,9 @@ from reports.load import StudyData
 from reports.results import Analysis, Effect, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
 from reports.text import effect_text, ratio_text
-from reports.wording import p_text, range_text
+from reports.wording import p_text, place, range_text
 
-NONE = "–"
+NONE = "—"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One context's verdict on a factor."""
+    """One context's verdict on a factor. `numbers` is empty where the sentence has them already."""
 
-    context: str
+    place: str
+    numbers: str
     verdict: str
     sentence: str
     detail: str
@@ -58,10 +59,10 @@ class ControlLine:
     text: str
 
 
-def answers(analysis: Analysis) -> tuple[Answer, ...]:
+def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
     """One answer per factor, in the order of the plan."""
     return tuple(
-        Answer(factor, tuple(_finding(effect) for effect in analysis.effects if effect.factor == factor))
+        Answer(factor, tuple(_finding(effect, scale) for effect in analysis.effects if effect.factor == factor))
         for factor in analysis.answers
     )
 
@@ -175,8 +176,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
-def _finding(effect: Effect) -> Finding:
-    return Finding(effect.context, str(effect.verdict), effect.sentence, effect.detail, tone_of(effect), effect.notes)
+def _finding(effect: Effect, scale: Scale) -> Finding:
+    numbers = "" if effect.estimate is None else effect_text(effect, scale)
+    return Finding(
+        place=place(effect.context),
+        numbers="" if numbers in effect.sentence else numbers,
+        verdict=str(effect.verdict),
+        sentence=effect.sentence,
+        detail=effect.detail,
+        tone=tone_of(effect),
+        notes=effect.notes,
+    )
 
 
 def _effect_row(effect: Effect, scale: Scale) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ def to_markdown(analysis: Analysis) -> str:
         f"## {analysis.question or analysis.study}",
         "",
         f"{done.num_finished} of {done.num_planned} runs finished, {done.num_failed} failed, "
-        f"{done.num_missing + done.num_blocked} not run. {len(analysis.seeds)} seeds"
+        f"{done.num_missing + done.num_blocked} not run. "
+        f"{len(analysis.seeds)} seed{'' if len(analysis.seeds) == 1 else 's'}"
         f"{'; ' + analysis.setting if analysis.setting else ''}.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
@@ -86,7 +87,7 @@ def _row(analysis: Analysis, factor: str, scale: Scale) -> VerdictRow:
     found = [effect for effect in (added, removed) if effect is not None]
     first = found[0]
     if first.control:
-        passed = {True: "as expected", False: "NOT as expected", None: "no expectation"}[first.as_expected]
+        passed = {True: "as expected", False: "NOT as expected", None: "undecided"}[first.as_expected]
         verdict = f"control, {passed}: {first.sentence}"
     else:
         verdict = analysis.answers[factor]

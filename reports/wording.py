@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.spec.study import StudyPlan
+from pipeline.spec.study import Context, StudyPlan
 from reports.results import Effect, Range
 from reports.scale import Scale
 
@@ -54,12 +54,17 @@ def range_text(limits: Range | None, scale: Scale) -> str:
     return "" if limits is None else f"[{scale.value(limits.low)}, {scale.value(limits.high)}]"
 
 
+def place(context: Context) -> str:
+    """Where a factor was judged. "Removed from full: hurts" would read as if the removal hurt."""
+    return "added to bare" if context == "added to bare" else "within the full recipe"
+
+
 def answer(effects: tuple[Effect, ...]) -> str:
     """One sentence about a factor over the contexts it was tried in."""
     sentences = list(dict.fromkeys(effect.sentence for effect in effects))
     if len(sentences) == 1 and len(effects) > 1:
-        return f"{sentences[0]} (both {' and '.join(effect.context for effect in effects)})"
-    return "; ".join(f"{effect.context}: {effect.sentence}" for effect in effects)
+        return f"{sentences[0]} (both {' and '.join(place(effect.context) for effect in effects)})"
+    return "; ".join(f"{place(effect.context)}: {effect.sentence}" for effect in effects)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

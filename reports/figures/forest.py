@@ -61,7 +61,9 @@ def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Fore
     if not any(effect.differences for effect in effects):
         return None
     axis = _axis(effects, delta)
-    contexts = tuple(context for context in CONTEXTS if any(effect.context == context for effect in effects))
+    contexts: tuple[Context, ...] = tuple(
+        context for context in CONTEXTS if any(effect.context == context for effect in effects)
+    )
     by_place = {(effect.factor, effect.context): effect for effect in effects}
     rows = tuple(
         ForestRow(

@@ -36,7 +36,7 @@ def draw_learning(study: StudyData, scale: Scale) -> tuple[Panel, ...]:
         return ()
     # The first epochs climb from chance, and would press the part that differs into a thin line: they may leave
     # through the bottom of the panel.
-    settled = np.concatenate([trace.values[len(trace.values) // 3 :] for trace in every])
+    settled = np.concatenate([trace.values[len(trace.values) // 2 :] for trace in every])
     y = axis_around([float(v) for v in settled], start=BOTTOM, end=TOP)
     last = max(trace.epochs[-1] for trace in every)
     x = Axis(min(trace.epochs[0] for trace in every), max(last, 2), LEFT, RIGHT)

@@ -76,7 +76,8 @@ def rule(evidence: Evidence, scale: Scale) -> Ruling:
         return Ruling(Verdict.NO_MEANINGFUL_DIFFERENCE, f"no meaningful difference: within ±{delta}{real}")
     if survives and interval.low > 0:
         if interval.low > evidence.delta:
-            text = f"helps: {_with_interval(evidence.gain, interval, scale)}, above the {delta} threshold"
+            side = "above" if scale.higher_is_better else "beyond"
+            text = f"helps: {_with_interval(evidence.gain, interval, scale)}, {side} the {delta} threshold"
             return Ruling(Verdict.HELPS, text)
         return Ruling(Verdict.HELPS_SIZE_UNCERTAIN, f"helps, size uncertain: may be below {delta}")
     if survives and interval.high < 0:
@@ -122,7 +123,8 @@ def _with_interval(gain: Estimate, interval: Interval, scale: Scale) -> str:
 def _too_noisy(evidence: Evidence, scale: Scale) -> str:
     gain = evidence.gain
     limits = sd_interval(gain.sd, gain.df)
-    more, fewest, most = (_more_seeds(evidence, sd) for sd in (gain.sd, limits.low, limits.high))
+    more = _more_seeds(evidence, gain.sd, at_least=1)
+    fewest, most = (_more_seeds(evidence, sd, at_least=0) for sd in (limits.low, limits.high))
     return (
         f"too noisy: sd {scale.value(gain.sd)}, {gain.num_seeds} seeds could only detect "
         f"≥ {scale.value(evidence.smallest_detectable)}{scale.suffix}; about {more} more seeds for "
@@ -130,6 +132,6 @@ def _too_noisy(evidence: Evidence, scale: Scale) -> str:
     )
 
 
-def _more_seeds(evidence: Evidence, sd: float) -> str:
+def _more_seeds(evidence: Evidence, sd: float, *, at_least: int) -> str:
     needed = seeds_needed(evidence.delta, sd, evidence.df_at)
-    return f"over {MAX_SEEDS}" if needed is None else str(max(0, needed - evidence.gain.num_seeds))
+    return f"over {MAX_SEEDS}" if needed is None else str(max(at_least, needed - evidence.gain.num_seeds))

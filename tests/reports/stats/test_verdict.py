@@ -75,7 +75,7 @@ def test_where_lower_is_better_a_gain_is_shown_as_the_fall_that_was_measured() -
     scale = scale_of("nll", 0.01)
     gain = Estimate(Method.POOLED, scale.gain(-0.05), 0.004, 10, 5)
     ruling = rule(Evidence(gain, 0.001, 8, 0.01, paired_df), scale)
-    assert ruling == Ruling(Verdict.HELPS, "helps: -0.050 [-0.059, -0.041], above the 0.01 threshold")
+    assert ruling == Ruling(Verdict.HELPS, "helps: -0.050 [-0.059, -0.041], beyond the 0.01 threshold")
 
 
 def test_no_verdict_claims_no_effect_from_a_large_p_value() -> None:
