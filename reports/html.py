@@ -4,7 +4,6 @@ import base64
 import hashlib
 from pathlib import Path
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -25,6 +24,7 @@ from reports.tables import (
     secondary_table,
     spec_hashes,
 )
+from reports.yaml_text import to_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -61,7 +61,7 @@ def render(study: StudyData) -> str:
         script=Markup(script),
         script_hash=digest,
         answers=answers(analysis, scale),
-        recipe_yaml=yaml.safe_dump(analysis.recipe_to_keep.recipe, sort_keys=False, allow_unicode=True).strip(),
+        recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis),
         forest=draw_forest(analysis.effects, scale, delta),
         effects=effect_table(analysis, scale),
