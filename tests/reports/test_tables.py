@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from reports.analysis import analyse
+from reports.load import load_study
+from reports.scale import scale_of_metric
+from reports.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes
+from reports.tables import duration as shown_duration
+from tests.reports.fixtures import Options, write_home
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(12.2, "12 s"), (204, "3.4 min"), (3600, "1 h 00 min"), (7499, "2 h 05 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert shown_duration(seconds) == text
+
+
+def test_every_row_fills_its_columns(tmp_path: Path) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    study = load_study(tmp_path, "clothing-tricks")
+    analysis = analyse(study)
+    tables = [effect_table(analysis, scale_of_metric(study.plan.metric)), arm_table(analysis), spec_hashes(study.plan)]
+    secondary = secondary_table(analysis)
+    assert secondary is not None
+    for table in [*tables, secondary]:
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_numbers_stand_beside_a_verdict_only_where_its_sentence_has_none(tmp_path: Path) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    study = load_study(tmp_path, "clothing-tricks")
+    for answer in answers(analyse(study), scale_of_metric(study.plan.metric)):
+        for finding in answer.findings:
+            assert ("pt [" in finding.sentence) != ("pt [" in finding.numbers)
+
+
+def test_provenance_names_data_versions_and_hardware(tmp_path: Path) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    study = load_study(tmp_path, "clothing-tricks")
+    found = dict(provenance(study, analyse(study)))
+    assert found["plan hash"] == study.plan.plan_hash
+    assert found["data fingerprint"] == study.plan.data.fingerprint
+    assert (found["torch"], found["device"], found["skipped images"]) == ("2.15.0", "cpu (2 cores)", "1")
