@@ -5,7 +5,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.models.build import build_model
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.data import AnyData
 from pipeline.spec.links import AnyInit, FromStage, Scratch
@@ -108,21 +107,12 @@ class StageSpec(Training):
 def _replace_refs(value: Any, ancestors: dict[str, str]) -> Any:
     if isinstance(value, dict):
         return {
-            k: ancestors[v] if k == "stage" and isinstance(v, str) else _replace_refs(v, ancestors) for k, v in value.items()
+            k: ancestors[v] if k == "stage" and isinstance(v, str) else _replace_refs(v, ancestors)
+            for k, v in value.items()
         }
     if isinstance(value, list):
         return [_replace_refs(item, ancestors) for item in value]
     return value
-
-
-def check_head(stage: StageSpec, num_classes: int) -> int:
-    """Build the network once on the CPU. Returns its number of parameters.
-
-    Raises:
-        SpecError: timm does not know it.
-    """
-    model = build_model(stage.model, num_classes)
-    return sum(p.numel() for p in model.parameters())
 
 
 class StageList(Frozen):

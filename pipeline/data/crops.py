@@ -63,7 +63,13 @@ def random_resized_crops(draws: np.ndarray, heights: np.ndarray, widths: np.ndar
 
 
 def train_crops(
-    augment: Augmentation, eval_frac: float, seed: int, epoch: int, keys: np.ndarray, heights: np.ndarray, widths: np.ndarray
+    augment: Augmentation,
+    eval_frac: float,
+    seed: int,
+    epoch: int,
+    keys: np.ndarray,
+    heights: np.ndarray,
+    widths: np.ndarray,
 ) -> Crops:
     """The crops of one epoch for these samples: a pure function of (seed, epoch, sample key)."""
     if isinstance(augment.crop, RandomResizedCrop):

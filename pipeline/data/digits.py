@@ -1,9 +1,9 @@
 """The handwritten digits that ship with scikit-learn: real images without a network."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from pipeline.data.listing import Listing, ReadChunk, check_listing, cut_splits
 from pipeline.spec.data import Digits
@@ -13,7 +13,7 @@ MAX_INTENSITY = 16  # the set counts dark pixels of a 4x4 block: 0..16
 
 def scan_digits(spec: Digits) -> Listing:
     """1,797 digits, val and test by hash, train cut down to `num_train` (also by hash, per class)."""
-    labels = load_digits().target.astype(np.int64)
+    labels = _load().target.astype(np.int64)
     ids = [f"digit-{i:04d}" for i in range(len(labels))]
     roles = cut_splits(ids, labels, spec.val_frac, spec.test_frac)
     pool = np.flatnonzero(roles == "train")
@@ -35,7 +35,14 @@ def scan_digits(spec: Digits) -> Listing:
 
 def read_digits(chunk: ReadChunk) -> Iterator[tuple[int, np.ndarray]]:
     """Row number and pixels [8, 8, 3] uint8 of each digit."""
-    images = load_digits().images
+    images = _load().images
     for row, number in zip(chunk.rows, chunk.where[0], strict=True):
         grey = np.round(images[number] * (255 / MAX_INTENSITY)).astype(np.uint8)
         yield row, np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _load() -> Any:
+    # Imported late: every data task imports this module, and scikit-learn takes a second.
+    from sklearn.datasets import load_digits
+
+    return load_digits()

@@ -5,10 +5,10 @@ from typing import Any
 
 import ray
 
+from pipeline.data.index import TrainIndex
 from pipeline.data.listing import Listing, Role
 from pipeline.data.plan import EvalRows
 from pipeline.data.prepare import Prepared
-from pipeline.types import TrainIndex
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
     role_array = resolve_roles(ids, labels, roles, spec.val_frac, spec.test_frac, notes)
     paths = [entry[2] for entry in found]
     chunks = tuple(
-        ReadChunk(tuple(range(i, min(i + IMAGES_PER_CHUNK, len(ids)))), (spec.path, tuple(paths[i : i + IMAGES_PER_CHUNK])))
+        ReadChunk(
+            tuple(range(i, min(i + IMAGES_PER_CHUNK, len(ids)))), (spec.path, tuple(paths[i : i + IMAGES_PER_CHUNK]))
+        )
         for i in range(0, len(ids), IMAGES_PER_CHUNK)
     )
     listing = Listing(names, ids, labels, role_array, _digests(fs, paths, details), chunks, tuple(notes))
@@ -76,11 +78,18 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
 
 
 def resolve_roles(
-    ids: tuple[str, ...], labels: np.ndarray, given: list[Role | None], val_frac: float, test_frac: float, notes: list[str]
+    ids: tuple[str, ...],
+    labels: np.ndarray,
+    given: list[Role | None],
+    val_frac: float,
+    test_frac: float,
+    notes: list[str],
 ) -> np.ndarray:
     """Keep the splits the data came with; cut the missing ones from train, and note it."""
     if not any(given):
-        notes.append(f"no split folders: val ({val_frac:.0%}) and test ({test_frac:.0%}) are cut per class by sample id")
+        notes.append(
+            f"no split folders: val ({val_frac:.0%}) and test ({test_frac:.0%}) are cut per class by sample id"
+        )
         return cut_splits(ids, labels, val_frac, test_frac)
     roles = np.asarray(given, dtype="<U5")
     if "val" not in given:

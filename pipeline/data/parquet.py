@@ -69,7 +69,9 @@ def scan_parquet(spec: Parquet) -> Listing:
 def _require_columns(schema: pa.Schema, spec: Parquet, file: str) -> None:
     for field, column in (("image_column", spec.image_column), ("label_column", spec.label_column)):
         if column not in schema.names:
-            raise DataError(f"data.{field}: {file} has no column {column!r}; its columns are {', '.join(schema.names)}.")
+            raise DataError(
+                f"data.{field}: {file} has no column {column!r}; its columns are {', '.join(schema.names)}."
+            )
 
 
 def class_names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, ...] | None:
@@ -81,10 +83,14 @@ def class_names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, 
     return tuple(feature["names"]) if feature.get("names") else None
 
 
-def number_labels(raw: list[int | str], names: tuple[str, ...] | None, spec: Parquet) -> tuple[tuple[str, ...], np.ndarray]:
+def number_labels(
+    raw: list[int | str], names: tuple[str, ...] | None, spec: Parquet
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names and labels 0..K-1.  Strings are numbered in sorted order."""
     if any(label is None for label in raw):
-        raise DataError(f"data.label_column: {sum(label is None for label in raw)} rows of {spec.path!r} have no label.")
+        raise DataError(
+            f"data.label_column: {sum(label is None for label in raw)} rows of {spec.path!r} have no label."
+        )
     kinds = {type(label) for label in raw}
     if kinds <= {str}:
         names = names or tuple(sorted(set(map(str, raw))))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.listing import Role
 from pipeline.spec.base import derive_seed
 from pipeline.spec.optim import Budget
-from pipeline.types import EpochPlan, TrainIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,20 @@ def train_batches(
             start = step * budget.batch_size + shard * shard_size
             pick = order[start : start + shard_size]
             yield PlannedBatch(
-                "train", plan.epoch, step, shard, index.rows[pick], index.keys[pick], index.labels[pick], plan.image_size_px
+                "train",
+                plan.epoch,
+                step,
+                shard,
+                index.rows[pick],
+                index.keys[pick],
+                index.labels[pick],
+                plan.image_size_px,
             )
 
 
-def eval_batches(split: EvalRows, epoch: int, size_px: int, batch_size: int, rank: int, world_size: int) -> Iterator[PlannedBatch]:
+def eval_batches(
+    split: EvalRows, epoch: int, size_px: int, batch_size: int, rank: int, world_size: int
+) -> Iterator[PlannedBatch]:
     """One rank's share of a split: every row in exactly one batch of exactly one rank."""
     starts = range(0, len(split.rows), batch_size)
     for number, start in enumerate(starts):

@@ -22,7 +22,13 @@ from pipeline.spec.errors import DataError
 BLOCK_BYTES = 32 << 20  # one block holds about this many bytes of pixels
 BAD_IMAGES_SHOWN = 10
 _SCHEMA = pa.schema(
-    [("row", pa.int64()), ("height", pa.int32()), ("width", pa.int32()), ("pixels", pa.large_binary()), ("error", pa.string())]
+    [
+        ("row", pa.int64()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("pixels", pa.large_binary()),
+        ("error", pa.string()),
+    ]
 )
 
 
@@ -76,9 +82,21 @@ def decode_chunk(spec: AnyData, chunk: ReadChunk) -> Iterator[dict[str, Any]]:
             else:
                 pixels = decode_rgb(value, spec.short_side_px)
         except Exception as error:  # decoders raise anything on hostile bytes; the policy decides what follows
-            yield {"row": row, "height": 0, "width": 0, "pixels": b"", "error": f"{type(error).__name__}: {error}"[:300]}
+            yield {
+                "row": row,
+                "height": 0,
+                "width": 0,
+                "pixels": b"",
+                "error": f"{type(error).__name__}: {error}"[:300],
+            }
             continue
-        yield {"row": row, "height": pixels.shape[0], "width": pixels.shape[1], "pixels": pixels.tobytes(), "error": None}
+        yield {
+            "row": row,
+            "height": pixels.shape[0],
+            "width": pixels.shape[1],
+            "pixels": pixels.tobytes(),
+            "error": None,
+        }
 
 
 def _prepare_block(batch: dict[str, np.ndarray], *, spec: AnyData, chunks_ref: Any) -> Iterator[pa.Table]:

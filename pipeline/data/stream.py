@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
+from ray.util.placement_group import PlacementGroup
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepare import BlockPixels, Prepared
@@ -22,16 +24,23 @@ from pipeline.data.render import render
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import StreamStalled
 
-TASK_PIXELS = 4 << 20  # a task renders about this many pixels: long enough to hide its start-up, short enough to be early
+TASK_PIXELS = (
+    4 << 20
+)  # a task renders about this many pixels: long enough to hide its start-up, short enough to be early
 FIRST_TASK_PIXELS = 1 << 19  # the first tasks are short, so that training starts at once
 MAX_LEG_ROWS = 2_000_000  # samples planned in one execution; longer stages are cut into legs to bound memory
 
 
 @dataclass(frozen=True, slots=True)
 class StreamShare:
-    """What one rank's stream may use."""
+    """What one rank's stream may use.
 
-    num_cpus: float  # of the cluster's CPUs, for rendering tasks
+    CPUs reserved in a placement group are certain, whatever else runs on the cluster; without it, Ray Data divides what
+    it believes to be left.
+    """
+
+    num_cpus: float  # for rendering tasks
+    reserved: PlacementGroup | None = None  # holds them, for all streams together
     timeout_s: float = 120.0  # for the next batch
     prefetch: int = 8  # batches held ready in the worker
 
@@ -45,23 +54,23 @@ def _render_tasks(table: pa.Table, *, spec: AnyData, seed: int, prepared_ref: ob
             opened[number] = BlockPixels(ray.get(prepared.blocks[number]))
         return opened[number]
 
-    for raw in table.column("planned").to_pylist():
-        pixels = render(pickle.loads(raw), spec, seed, prepared, block)  # noqa: S301 - our own bytes, made below
+    for batch in pickle.loads(table.column("planned")[0].as_py()):
+        pixels = render(batch, spec, seed, prepared, block)
         yield pa.table({"pixels": pa.array([pixels.tobytes()], type=pa.large_binary())})
 
 
-def task_tables(planned: Iterable[PlannedBatch]) -> Iterator[pa.Table]:
+def tasks(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
     """Group consecutive batches into tasks of about TASK_PIXELS."""
-    rows: list[bytes] = []
+    group: list[PlannedBatch] = []
     pixels, number = 0, 0
     for batch in planned:
-        rows.append(pickle.dumps(batch, protocol=5))
+        group.append(batch)
         pixels += batch.num_pixels
         if pixels >= (FIRST_TASK_PIXELS if number < 2 else TASK_PIXELS):
-            yield pa.table({"planned": pa.array(rows, type=pa.binary())})
-            rows, pixels, number = [], 0, number + 1
-    if rows:
-        yield pa.table({"planned": pa.array(rows, type=pa.binary())})
+            yield group
+            group, pixels, number = [], 0, number + 1
+    if group:
+        yield group
 
 
 def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
@@ -78,19 +87,25 @@ def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
         yield leg
 
 
-def _leg_pixels(leg: list[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, num_cpus: float) -> Iterator[np.ndarray]:
+def _leg_pixels(
+    leg: list[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, share: StreamShare
+) -> Iterator[np.ndarray]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = True
-    context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=num_cpus)
-    per_task = min(1.0, num_cpus)
-    dataset = ray.data.from_arrow(list(task_tables(leg))).map_batches(
+    context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=share.num_cpus)
+    if share.reserved is not None:
+        strategy = PlacementGroupSchedulingStrategy(share.reserved)
+        context.scheduling_strategy = context.scheduling_strategy_large_args = strategy
+    # One item a block, a block a task. (from_arrow would ask for a whole CPU to look at each table, and wait for it.)
+    items = [{"planned": pickle.dumps(group, protocol=5)} for group in tasks(leg)]
+    dataset = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         partial(_render_tasks, spec=spec, seed=seed, prepared_ref=prepared_ref),
         batch_size=None,
         batch_format="pyarrow",
         zero_copy_batch=True,
-        num_cpus=per_task,
+        num_cpus=min(1.0, share.num_cpus),
     )
     planned = iter(leg)
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=2):
@@ -120,7 +135,7 @@ class PixelStream:
     def _run(self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object) -> None:
         try:
             for leg in legs(planned):
-                for item in zip(leg, _leg_pixels(leg, spec, seed, prepared_ref, self._share.num_cpus), strict=True):
+                for item in zip(leg, _leg_pixels(leg, spec, seed, prepared_ref, self._share), strict=True):
                     if not self._put(item):
                         return
             self._put(None)
@@ -142,7 +157,7 @@ class PixelStream:
                 item = self._ready.get(timeout=self._share.timeout_s)
             except queue.Empty:
                 raise StreamStalled(
-                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: training workers hold every CPU, "
+                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs, "
                     f"so the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
                     "resources.workers_per_trial or resources.cpus_per_worker, or raise resources.data_cpus."
                 ) from None

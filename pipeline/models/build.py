@@ -18,12 +18,21 @@ def check_model(spec: AnyModel, where: str = "model") -> None:
     """
     if isinstance(spec, Timm) and not timm.is_model(spec.name):
         near = difflib.get_close_matches(spec.name, timm.list_models(), n=4, cutoff=0.5)
-        hint = f"The nearest are {', '.join(near)}." if near else "List them with: python -c 'import timm; print(timm.list_models())'"
+        hint = (
+            f"The nearest are {', '.join(near)}."
+            if near
+            else "List them with: python -c 'import timm; print(timm.list_models())'"
+        )
         raise SpecError(f"{where}.name: timm has no model {spec.name!r}. {hint}")
 
 
 def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
-    """A fresh network with a head of `num_classes`; weights come from torch's global generator."""
+    """A fresh network for data of `num_classes`; weights come from torch's global generator.
+
+    Raises:
+        SpecError: timm has no such model, or the head would be too small.
+    """
+    num_classes = spec.head_size(num_classes)
     match spec:
         case SmallCnn():
             return SmallCnnNet(num_classes, spec.width, spec.drop_rate)

@@ -13,10 +13,10 @@ class SmallCnnNet(nn.Module):
             conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
             return [conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
-        self.features = nn.Sequential(
-            *block(3, width, 2), *block(width, 2 * width, 2), *block(2 * width, 4 * width, 1)
+        self.features = nn.Sequential(*block(3, width, 2), *block(width, 2 * width, 2), *block(2 * width, 4 * width, 1))
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(drop_rate), nn.Linear(4 * width, num_classes)
         )
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(drop_rate), nn.Linear(4 * width, num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, K] logits."""

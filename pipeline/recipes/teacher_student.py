@@ -6,7 +6,6 @@ from pydantic import BeforeValidator, Field
 
 from pipeline.experiment import StageList, StageSpec, Strategies, Training
 from pipeline.recipes.base import RecipeConfig
-from pipeline.spec.base import Frozen
 from pipeline.spec.card import Card
 from pipeline.spec.links import StageRef
 from pipeline.spec.model import AnyModel
@@ -48,11 +47,7 @@ class TeacherStudentConfig(RecipeConfig):
             precision=bare.precision,
             strategies=self.strategies,
         )
-        distill = DistillConfig(
-            teacher=StageRef(stage="teacher"), temperature=self.temperature, weight=self.weight
-        )
+        distill = DistillConfig(teacher=StageRef(stage="teacher"), temperature=self.temperature, weight=self.weight)
         dump = {name: getattr(student, name) for name in StageSpec.model_fields}
         distilled = StageSpec(**{**dump, "strategies": (*student.strategies, distill)})
         return StageList(stages=(*earlier, teacher, distilled))
-
-

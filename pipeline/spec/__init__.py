@@ -1,0 +1,1 @@
+"""The vocabulary of a study: frozen models that need nothing but pydantic."""

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
-from pipeline.types import Batch, EpochPlan, LossTerms, TrainIndex
+from pipeline.types import Batch, LossTerms
 
 LossFn = Callable[[Tensor, Batch], LossTerms]
 

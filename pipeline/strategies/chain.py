@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.strategies.base import LossFn, Rng, StageContext, Strategy, StrategyConfig
-from pipeline.types import Batch, EpochPlan, TrainIndex
+from pipeline.types import Batch
 
 
 class Chain:

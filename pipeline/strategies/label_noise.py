@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.draws import uniforms
+from pipeline.data.index import TrainIndex
 from pipeline.spec.base import derive_seed
 from pipeline.spec.card import Card
 from pipeline.strategies.base import Strategy, StrategyConfig
-from pipeline.types import TrainIndex
 
 CARD = Card(
     title="Label noise",

@@ -11,7 +11,9 @@ CARD = Card(
     family="controls",
     idea="Change nothing but the root of the random streams (weights, order, crops). Expect: no evidence of an effect.",
     helps_when="Always worth an arm: if the placebo 'helps', do not trust the other verdicts either.",
-    pitfalls=("It is no longer paired with its seed's other arms, so its interval is honest about luck, not narrower.",),
+    pitfalls=(
+        "It is no longer paired with its seed's other arms, so its interval is honest about luck, not narrower.",
+    ),
 )
 
 

@@ -5,16 +5,20 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from pipeline.data.index import EpochPlan
 from pipeline.spec.card import Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
-from pipeline.types import EpochPlan
 
 CARD = Card(
     title="Progressive resizing",
     family="resolution",
     idea="Train the first epochs at a small size and grow linearly, then finish at full size: fewer pixels, less time.",
     formula="size(p) = from + (full - from) * min(1, p / (1 - final_frac)), rounded to a multiple",
-    paper=Paper(title="Training ImageNet in 3 hours (DAWNBench entry)", year=2018, url="https://www.fast.ai/posts/2018-08-10-fastai-diu-imagenet.html"),
+    paper=Paper(
+        title="Training ImageNet in 3 hours (DAWNBench entry)",
+        year=2018,
+        url="https://www.fast.ai/posts/2018-08-10-fastai-diu-imagenet.html",
+    ),
     helps_when="Time matters: a step costs about in proportion to the pixels.",
     pitfalls=(
         "Evaluation is always at full size, so accuracy early in training looks worse than it is.",

@@ -71,7 +71,9 @@ class EpochSums:
         return {"loss": sum(means.values()), **means}
 
 
-def evaluate(setup: Setup, feed: Feed, split: EvalRows, epoch: int, num_batches: int, team: Team) -> dict[str, np.ndarray]:
+def evaluate(
+    setup: Setup, feed: Feed, split: EvalRows, epoch: int, num_batches: int, team: Team
+) -> dict[str, np.ndarray]:
     """Predictions for a split, complete and in its order, on every rank."""
     setup.shards.load_mean(team)
     setup.model.eval()
@@ -100,8 +102,10 @@ def train_stage(
     writer = checkpoint.CheckpointWriter(job.checkpoint, job.checkpoint_interval_s)
     split = data.evals["val"]
     plan = (setup.index, [split], setup.plans[first_epoch:], budget, spec.data.image_size_px, setup.chain.seed)
-    stream = PixelStream(stage_batches(*plan, team.rank, team.world_size), spec.data, setup.chain.seed, data.prepared, share)
-    feed = Feed(stream, spec.data, data.num_classes, team.device)
+    stream = PixelStream(
+        stage_batches(*plan, team.rank, team.world_size), spec.data, setup.chain.seed, data.prepared, share
+    )
+    feed = Feed(stream, spec.data, spec.model.head_size(data.num_classes), team.device)
     num_eval = len(list(eval_batches(split, 0, 1, budget.eval_batch_size, team.rank, team.world_size)))
     sheet: bytes | None = None
     predictions: dict[str, np.ndarray] = {}
@@ -114,7 +118,9 @@ def train_stage(
                 step = plan_e.epoch * setup.steps_per_epoch + i
                 batches = [feed.take("train", plan_e.epoch)[1] for _ in setup.my_shards]
                 if sheet is None:  # the first shard once more through the strategies: pure, with its own random stream
-                    sheet = contact_sheet(setup.chain.edit_batch(batches[0], step, setup.my_shards[0]).images, feed.mean, feed.std)
+                    sheet = contact_sheet(
+                        setup.chain.edit_batch(batches[0], step, setup.my_shards[0]).images, feed.mean, feed.std
+                    )
                 sums.add(train_step(setup, batches, step, team), step)
                 history.lr.append(setup.optimizer.param_groups[0]["lr"])
                 if (i + 1) % CHECK_EVERY_STEPS == 0:
@@ -203,4 +209,6 @@ def finished_result(
     )
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in predictions.items()}}
-    return StageResult(record, job.spec.model_dump(mode="json"), history.curves(), stored, sheet, "\n".join(history.log))
+    return StageResult(
+        record, job.spec.model_dump(mode="json"), history.curves(), stored, sheet, "\n".join(history.log)
+    )

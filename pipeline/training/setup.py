@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pipeline.data.handle import DataHandle
+from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.plan import shards_of, steps_per_epoch
 from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
@@ -25,7 +26,6 @@ from pipeline.training.precision import Resolved, gradient_scaler, resolve_preci
 from pipeline.training.schedule import build_scheduler
 from pipeline.training.shards import ShardBuffers
 from pipeline.training.team import Team
-from pipeline.types import EpochPlan, TrainIndex
 
 
 @dataclass(frozen=True, slots=True)

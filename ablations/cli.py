@@ -1,0 +1,255 @@
+"""The `ablate` command. Each function reads its arguments, calls one thing, and prints the answer."""
+
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.spec.errors import ProjectError, SpecError
+
+EXIT_NO, EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    help="Which training tricks help on your images, by how much, at what cost, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+HomeOption = Annotated[
+    str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
+]
+DataOption = Annotated[str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+GridArgument = Annotated[Path, typer.Argument(help="A grid in YAML.")]
+
+
+def _print(text: str) -> None:
+    typer.echo(text)
+
+
+def _load(grid: Path, data: str | None):
+    from ablations.grid import parse_grid, read_yaml, with_data_path
+
+    return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
+
+
+@app.command()
+def demo(home: HomeOption = None) -> None:
+    """Run the digits study that ships with ablate: real images, no network, a few minutes on two CPU cores."""
+    with resources.as_file(resources.files("ablations") / "grids" / "digits.yaml") as path:
+        run(path, home=home, data=None, as_json=False)
+
+
+@app.command()
+def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
+    from ablations.home import Home
+    from ablations.plan import build_plan
+    from ablations.runner import precision_of_hardware, run_study
+
+    place = Home.resolve(home)
+    spec = _load(grid, data)
+    planned = build_plan(spec, precision_of_hardware)
+    outcome = run_study(planned, place, spec.resources)
+    _finish(place.root, planned.plan.study, outcome, as_json)
+
+
+def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
+    from ablations.display import duration
+    from ablations.home import Home
+    from ablations.mlflow_projection import tracking_uri
+    from reports.analysis import analyse
+    from reports.load import load_study
+    from reports.text import COLUMNS, to_json, verdict_rows
+
+    analysis = analyse(load_study(home, study))
+    if as_json:
+        _print(to_json(analysis))
+    else:
+        console = Console()
+        table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
+        for column in COLUMNS:
+            table.add_column(column, overflow="fold")
+        for row in verdict_rows(analysis):
+            table.add_row(*row.cells)
+        console.print(table)
+        counts = outcome.counts
+        if outcome.already_done:
+            _print(f"Everything is already done: {counts['finished']} runs, nothing to train.")
+        else:
+            failed = f", {counts['failed']} failed" if counts["failed"] else ""
+            _print(f"{counts['finished']} runs finished{failed} in {duration(outcome.seconds)}.")
+        if outcome.unprojected:
+            _print(
+                f"MLflow does not show {outcome.unprojected} of them ({outcome.reason}); nothing is lost: ablate sync"
+            )
+        uri = tracking_uri(Home(home))
+        _print(f"report    {outcome.report}")
+        _print(f"mlflow    {'mlflow ui --backend-store-uri ' + uri if uri.startswith('sqlite') else uri}")
+    if outcome.interrupted and outcome.counts["pending"]:
+        _print(f"Interrupted with {outcome.counts['pending']} runs to go; the same command goes on from here.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.counts["failed"] or outcome.counts["not run"]:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Say what a grid will run, reuse and cost, and what it can detect. Example: ablate plan my.yaml."""
+    import os
+
+    from ablations.home import Home
+    from ablations.lanes import cluster_size, size_lanes
+    from ablations.plan import build_plan
+    from ablations.plan_text import plan_json, plan_lines
+    from ablations.runner import connect, finished_keys, has_cluster, precision_of_hardware
+
+    place = Home.resolve(home)
+    spec = _load(grid, data)
+    planned = build_plan(spec, precision_of_hardware)
+    if has_cluster():
+        connect()
+        cpus, gpus = cluster_size()
+    else:
+        import torch
+
+        cpus, gpus = float(os.cpu_count() or 1), float(torch.cuda.device_count())
+    lanes = size_lanes(spec.resources, cpus, gpus, len(planned.runs)).lanes
+    finished = finished_keys(place, planned)
+    if as_json:
+        _print(json.dumps(plan_json(planned, place, finished, lanes), indent=2))
+    else:
+        _print("\n".join(plan_lines(planned, place, finished, lanes)))
+
+
+@app.command()
+def validate(grid: GridArgument, data: DataOption = None) -> None:
+    """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
+    from ablations.plan import build_plan
+
+    planned = build_plan(_load(grid, data), lambda precision: precision)
+    _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of grids, for editors. Example: ablate schema > grid.schema.json."""
+    from ablations.grid_schema import grid_schema
+
+    _print(json.dumps(grid_schema(), indent=2))
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="A folder with a folder per class.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write here instead of printing.")] = None,
+) -> None:
+    """Look at the images and write a commented starter grid. Example: ablate init photos --out grid.yaml."""
+    from ablations.starter import starter_grid
+
+    text = starter_grid(folder)
+    if out is None:
+        _print(text)
+        return
+    if out.exists():
+        raise SpecError(f"--out: {out} exists already; choose another name or remove it")
+    out.write_text(text, encoding="utf-8")
+    _print(f"wrote {out}; next: ablate plan {out}")
+
+
+@app.command()
+def strategies(name: Annotated[str | None, typer.Argument(help="One of them, for its card.")] = None) -> None:
+    """List the catalogue, or show one card. Example: ablate strategies mixup."""
+    from ablations.cards import card_lines, catalogue_lines
+
+    _print("\n".join(catalogue_lines() if name is None else card_lines(name)))
+
+
+@app.command()
+def status(
+    study: Annotated[str | None, typer.Argument(help="One study; default: all.")] = None, home: HomeOption = None
+) -> None:
+    """Say how far each study is. Example: ablate status."""
+    from ablations.home import Home
+    from ablations.store import list_studies
+    from reports.completeness import assess_completeness
+    from reports.load import load_study
+
+    place = Home.resolve(home)
+    names = [study] if study else list_studies(place)
+    if not names:
+        _print(f"no study in {place.root} yet; try: ablate demo")
+    for name in names:
+        done = assess_completeness(load_study(place.root, name))
+        parts = [f"{done.num_finished} of {done.num_planned} runs finished", f"{done.num_failed} failed"]
+        parts += [f"{done.num_missing} to go"] * bool(done.num_missing) + [f"{done.num_blocked} not run"] * bool(
+            done.num_blocked
+        )
+        _print(f"{name}: {', '.join(parts)}")
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    home: HomeOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: the study's folder in the home.")] = None,
+    fmt: Annotated[str, typer.Option("--format", help="html, md or json.")] = "html",
+    from_mlflow: Annotated[
+        str | None, typer.Option("--from-mlflow", help="A tracking URI to read instead of the home.")
+    ] = None,
+) -> None:
+    """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
+    from ablations.home import Home
+    from reports.analysis import analyse
+    from reports.html import write_report
+    from reports.load import load_study
+    from reports.load_mlflow import load_study_from_mlflow
+    from reports.text import to_json, to_markdown
+
+    if fmt not in ("html", "md", "json"):
+        raise SpecError(f"--format: {fmt!r} is not one of html, md, json")
+    if from_mlflow:
+        found = load_study_from_mlflow(from_mlflow, study)
+        target = out or Path(f"{study}-report.html")
+    else:
+        place = Home.resolve(home)
+        found = load_study(place.root, study)
+        target = out or place.report(study)
+    if fmt == "html":
+        _print(str(write_report(found, target)))
+        return
+    text = to_markdown(analyse(found)) if fmt == "md" else to_json(analyse(found))
+    if out is None:
+        _print(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def sync(
+    studies: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None, home: HomeOption = None
+) -> None:
+    """Rebuild MLflow from the records. Example: ablate sync."""
+    from ablations.home import Home
+    from ablations.mlflow_projection import sync as project
+
+    _print(str(project(Home.resolve(home), studies or None)))
+
+
+def main() -> None:
+    """Entry point: a person sees one message and an exit code, never a traceback of ours."""
+    try:
+        app(standalone_mode=True)
+    except ProjectError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"error: {line}", err=True)
+        sys.exit(EXIT_INPUT)
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
+        sys.exit(EXIT_INTERRUPTED)

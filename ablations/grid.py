@@ -1,0 +1,173 @@
+"""The grid file: a bare recipe, the factors to switch on and off, and how to judge them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from ablations.designs import AnyDesign, BothWays
+from ablations.merge import check_owners, experiment, merge, undot
+from pipeline.recipes.experiment import ExperimentSpec
+from pipeline.spec.base import Frozen
+from pipeline.spec.errors import ProjectError, SpecError
+from pipeline.spec.study import Metric
+
+
+def _seed_list(value: Any) -> Any:
+    """`seeds: 3` means 0, 1, 2."""
+    return tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+
+class Resources(Frozen):
+    """How the cluster is divided. Never part of an identity; `None` is chosen from the cluster."""
+
+    lanes: int | None = Field(None, ge=1)
+    workers_per_trial: int = Field(1, ge=1)
+    cpus_per_worker: float | None = Field(None, gt=0)
+    threads_per_worker: int | None = Field(None, ge=1)
+    gpus_per_worker: float | None = Field(None, ge=0)
+    data_cpus: float | None = Field(None, gt=0, description="kept for the data streams")
+    max_attempts: int = Field(3, ge=1, description="tries of a stage whose worker dies, before it is a failed record")
+    checkpoint_every_s: float = Field(30.0, ge=0)
+    timing_rounds: int = Field(3, ge=0, description="rounds of the exclusive cost block; 0 switches it off")
+    timing_s: float = Field(1.0, gt=0, description="seconds of steps per stage and round")
+
+
+class GridSpec(Frozen):
+    """A study as a person writes it."""
+
+    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    question: str = ""
+    notes: str = ""
+    base: dict[str, Any]
+    factors: dict[str, dict[str, Any]] = Field(min_length=1)
+    controls: dict[str, dict[str, Any]] = {}
+    design: AnyDesign = BothWays()
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
+    metric: Metric = Metric()
+    max_runs: int = Field(500, ge=1, description="refuse a plan with more training runs than this")
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _factors_make_sense(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)}: each may appear once")
+        twice = sorted(set(self.factors) & set(self.controls))
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: a name is either a factor or a control")
+        for group, patches in (("factors", self.factors), ("controls", self.controls)):
+            for name, patch in patches.items():
+                if not patch:
+                    raise ValueError(f"{group}.{name}: is empty; say what it changes")
+                if name in ("bare", "full") or not name or any(c in name for c in "+, /\n"):
+                    raise ValueError(f"{group}.{name}: a name may not be bare or full, nor contain + , / or spaces")
+        return self
+
+    def patches(self) -> dict[str, dict[str, Any]]:
+        """Factors and controls with dotted paths resolved."""
+        both = {("factors", k): v for k, v in self.factors.items()} | {
+            ("controls", k): v for k, v in self.controls.items()
+        }
+        return {name: undot(patch, f"{group}.{name}") for (group, name), patch in both.items()}
+
+    def recipe(self, switched_on: tuple[str, ...]) -> dict[str, Any]:
+        """The recipe with these factors, as a person would write it."""
+        return merge(undot(self.base, "base"), self.patches(), switched_on)
+
+    def experiment(self, switched_on: tuple[str, ...]) -> ExperimentSpec:
+        """The same, validated.
+
+        Raises:
+            SpecError: naming the factor that made it invalid.
+        """
+        where = "base" if not switched_on else f"base + {' + '.join(switched_on)}"
+        if len(switched_on) == 1:
+            group = "controls" if switched_on[0] in self.controls else "factors"
+            where = f"{group}.{switched_on[0]}"
+        try:
+            return experiment(self.recipe(switched_on))
+        except ValidationError as error:
+            raise SpecError("\n".join(fault_lines(error, where))) from error
+
+
+def fault_lines(error: ValidationError, where: str) -> list[str]:
+    """One line per fault: the path, what is wrong, what came."""
+    lines = []
+    for fault in error.errors():
+        path = ".".join([where, *(str(part) for part in fault["loc"])]).strip(".")
+        message = fault["msg"].removeprefix("Value error, ")
+        came = fault.get("input")
+        shown = (
+            f" (got {came!r})"
+            if isinstance(came, str | int | float | bool) and "Value error" not in fault["msg"]
+            else ""
+        )
+        lines.append(f"{path}: {message}{shown}")
+    return lines
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML without tags that run code, and without silently repeated keys."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", key_node.start_mark)
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that must be a mapping.
+
+    Raises:
+        SpecError: it cannot be read, or is something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read ({error})") from error
+    try:
+        value = yaml.load(text, Loader=_UniqueKeys)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SpecError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(value, dict):
+        kind = "empty" if value is None else f"a {type(value).__name__}"
+        raise SpecError(f"{path}: expected a mapping with study, base and factors, but the file is {kind}")
+    return value
+
+
+def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
+    """Validate a grid, all its factors included, without looking at any data.
+
+    Raises:
+        SpecError: one line per fault.
+    """
+    try:
+        grid = GridSpec.model_validate(raw)
+    except ValidationError as error:
+        raise SpecError("\n".join(fault_lines(error, where))) from error
+    try:
+        check_owners({name: patch for name, patch in grid.patches().items() if name in grid.factors})
+        grid.experiment(())
+        for name in (*grid.factors, *grid.controls):
+            grid.experiment((name,))
+        grid.experiment(tuple(grid.factors))
+    except ProjectError as error:
+        raise SpecError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
+    return grid
+
+
+def with_data_path(raw: dict[str, Any], path: str | None) -> dict[str, Any]:
+    """The grid with another `base.data.path` (option --data, or ABLATE_DATA)."""
+    base = raw.get("base")
+    if path is None or not isinstance(base, dict) or not isinstance(base.get("data"), dict):
+        return raw
+    return {**raw, "base": {**base, "data": {**base["data"], "path": path}}}

@@ -1,0 +1,92 @@
+"""Factors as patches: how a bare recipe and the factors that are on become one experiment."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.recipes.experiment import ExperimentSpec
+from pipeline.spec.errors import SpecError
+
+SETS = ("strategies", "recipes")  # merged by kind; every other field has one owner
+Patch = Mapping[str, Any]
+
+
+def undot(patch: Patch, where: str) -> dict[str, Any]:
+    """`{"optimizer.lr": 0.2}` is sugar for `{"optimizer": {"lr": 0.2}}`."""
+    result: dict[str, Any] = {}
+    for path, value in patch.items():
+        *parents, last = str(path).split(".")
+        place = result
+        for part in parents:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise SpecError(f"{where}: {path!r} goes below {part!r}, which the same factor sets to a plain value")
+        place[last] = (
+            {**place[last], **value} if isinstance(place.get(last), dict) and isinstance(value, dict) else value
+        )
+    return result
+
+
+def owned_fields(patch: Patch, prefix: str = "") -> set[str]:
+    """The leaves that a patch sets, as dotted paths; a patch with a `kind` owns the whole field."""
+    fields: set[str] = set()
+    for name, value in patch.items():
+        path = f"{prefix}{name}"
+        if path in SETS:
+            continue
+        if isinstance(value, Mapping) and "kind" not in value:
+            fields |= owned_fields(value, f"{path}.")
+        else:
+            fields.add(path)
+    return fields
+
+
+def check_owners(factors: Mapping[str, Patch]) -> None:
+    """Two factors may not set the same field or switch on the same kind.
+
+    Raises:
+        SpecError: naming both.
+    """
+    owners: dict[str, str] = {}
+    for factor, patch in factors.items():
+        claims = owned_fields(patch) | {
+            f"{group}[{item.get('kind')}]"
+            for group in SETS
+            for item in patch.get(group, ())
+            if isinstance(item, Mapping)
+        }
+        for claim in sorted(claims):
+            for other, owner in owners.items():
+                if owner != factor and (
+                    claim == other or claim.startswith(f"{other}.") or other.startswith(f"{claim}.")
+                ):
+                    raise SpecError(
+                        f"factors {owner!r} and {factor!r} both set {claim!r}, so the full recipe would be ambiguous. "
+                        "Make them one factor, or leave the field to one of them"
+                    )
+        owners.update(dict.fromkeys(claims, factor))
+
+
+def apply_patch(base: Patch, patch: Patch) -> dict[str, Any]:
+    """A new mapping: sets are joined, a value with a `kind` replaces, other mappings are merged."""
+    result = dict(base)
+    for name, value in patch.items():
+        if name in SETS:
+            result[name] = [*result.get(name, ()), *value]
+        elif isinstance(value, Mapping) and "kind" not in value and isinstance(result.get(name), Mapping):
+            result[name] = apply_patch(result[name], value)
+        else:
+            result[name] = value
+    return result
+
+
+def merge(base: Patch, factors: Mapping[str, Patch], switched_on: Sequence[str]) -> dict[str, Any]:
+    """The base with these factors on, as it would be written by hand."""
+    recipe = dict(base)
+    for name in switched_on:
+        recipe = apply_patch(recipe, factors[name])
+    return recipe
+
+
+def experiment(recipe: Patch) -> ExperimentSpec:
+    """Validate a merged recipe."""
+    return ExperimentSpec.model_validate(recipe)

@@ -1,0 +1,209 @@
+"""From a grid to the fewest training runs that answer it: arms, unique stages by content hash, and checks."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ablations.designs import lay_out
+from ablations.grid import GridSpec
+from pipeline.data.listing import Listing
+from pipeline.data.plan import steps_per_epoch
+from pipeline.data.sources import scan
+from pipeline.experiment import StageSpec
+from pipeline.models.build import check_model
+from pipeline.recipes.experiment import card_of
+from pipeline.spec.base import content_hash
+from pipeline.spec.card import Card
+from pipeline.spec.data import AnyData
+from pipeline.spec.errors import SpecError
+from pipeline.spec.records import run_key
+from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
+from pipeline.training.optimizer import check_optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One stage with one seed."""
+
+    stage: PlannedStage
+    spec: StageSpec
+    seed: int
+    data_key: str
+    arms: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Its identity."""
+        return run_key(self.stage.stage_hash, self.seed)
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """Name of an earlier stage -> its run key."""
+        return {name: run_key(stage_hash, self.seed) for name, stage_hash in self.stage.needs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class DataToPrepare:
+    """A data set at one prepared size."""
+
+    spec: AnyData
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan, and what is needed to carry it out."""
+
+    plan: StudyPlan
+    runs: tuple[PlannedRun, ...]  # in seed blocks, ancestors first
+    data: dict[str, DataToPrepare]  # data key -> what to prepare
+
+    @property
+    def num_reused(self) -> int:
+        """Runs that several arms share, counted once for each arm beyond the first."""
+        return sum(len(arm.stages) for arm in self.plan.arms) * len(self.plan.seeds) - len(self.runs)
+
+
+class _Scans:
+    """Each data spec is listed once."""
+
+    def __init__(self, scan_data: Callable[[AnyData], Listing]) -> None:
+        self._scan = scan_data
+        self._known: dict[str, Listing] = {}
+
+    def listing(self, spec: AnyData) -> Listing:
+        where = {
+            k: v
+            for k, v in spec.model_dump(mode="json").items()
+            if k not in ("augment", "image_size_px", "mean", "std")
+        }
+        key = content_hash(where)
+        if key not in self._known:
+            self._known[key] = self._scan(spec)
+        return self._known[key]
+
+
+def data_key(spec: AnyData, listing: Listing) -> str:
+    """Two specs with this key in common share their prepared images."""
+    return content_hash([listing.fingerprint, spec.short_side_px, spec.on_bad_image])[:16]
+
+
+def check_stage(stage: StageSpec, listing: Listing, workers: int, where: str) -> None:
+    """What only shows once spec and data meet.
+
+    Raises:
+        SpecError: naming the arm and the field.
+    """
+    check_model(stage.model, f"{where}: model")
+    check_optimizer(stage.optimizer, f"{where}: optimizer")
+    num_train = len(listing.rows("train"))
+    try:
+        stage.model.head_size(len(listing.class_names))
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from error
+    if steps_per_epoch(num_train, stage.budget) < 1:
+        raise SpecError(
+            f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
+            f"({num_train} images); lower it"
+        )
+    if stage.budget.num_shards % workers:
+        raise SpecError(
+            f"{where}: resources.workers_per_trial={workers} cannot share budget.num_shards={stage.budget.num_shards}; "
+            f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is part "
+            "of the experiment: keep it when you change the number of workers)"
+        )
+
+
+def build_plan(
+    grid: GridSpec, resolve_precision: Callable[[str], str], scan_data: Callable[[AnyData], Listing] = scan
+) -> Planned:
+    """Expand, resolve and deduplicate. Reads the data's listing, no pixels.
+
+    Args:
+        grid: validated.
+        resolve_precision: turns "auto" into a number format of the hardware that will train.
+        scan_data: lists a data set.
+
+    Raises:
+        SpecError: an arm is impossible, or the plan is larger than `max_runs`.
+        DataError: the data is not what the spec says.
+    """
+    scans = _Scans(scan_data)
+    layout = lay_out(grid.design, tuple(grid.factors), tuple(grid.controls))
+    bare = grid.experiment(())
+    arms: list[Arm] = []
+    specs: dict[str, StageSpec] = {}
+    data: dict[str, DataToPrepare] = {}
+    keys: dict[str, str] = {}
+    for cell in layout.cells:
+        recipe = grid.recipe(cell.factors)
+        hashes: dict[str, str] = {}
+        stages: list[PlannedStage] = []
+        for written in grid.experiment(cell.factors).expand(bare).stages:
+            stage = written.model_copy(update={"precision": resolve_precision(written.precision)})
+            listing = scans.listing(stage.data)
+            check_stage(stage, listing, grid.resources.workers_per_trial, f"arm {cell.name}, stage {stage.name}")
+            needs = {name: hashes[name] for name in stage.needs()}
+            stage_hash = stage.identity(listing.fingerprint, needs)
+            hashes[stage.name] = stage_hash
+            specs.setdefault(stage_hash, stage)
+            keys[stage_hash] = data_key(stage.data, listing)
+            data.setdefault(keys[stage_hash], DataToPrepare(stage.data, listing))
+            stages.append(
+                PlannedStage(name=stage.name, stage_hash=stage_hash, needs=needs, spec=stage.model_dump(mode="json"))
+            )
+        arms.append(Arm(name=cell.name, factors=cell.factors, stages=tuple(stages), recipe=recipe))
+    runs = tuple(_unique_runs(arms, specs, keys, grid.seeds))
+    if len(runs) > grid.max_runs:
+        raise SpecError(
+            f"the plan has {len(runs)} training runs, more than max_runs={grid.max_runs}. Use fewer factors or seeds, "
+            "a one-way design, or raise max_runs"
+        )
+    listing = scans.listing(bare.data)
+    plan = StudyPlan(
+        study=grid.study,
+        question=grid.question,
+        notes=grid.notes,
+        metric=grid.metric,
+        seeds=grid.seeds,
+        design=grid.design.kind,
+        arms=tuple(arms),
+        comparisons=layout.comparisons,
+        data=DataSummary(
+            fingerprint=listing.fingerprint,
+            class_names=listing.class_names,
+            num_samples={role: len(listing.rows(role)) for role in ("train", "val", "test")},
+            notes=listing.notes,
+        ),
+        cards=factor_cards(grid),
+        grid=json.loads(grid.model_dump_json()),
+    )
+    return Planned(plan, runs, data)
+
+
+def _unique_runs(
+    arms: list[Arm], specs: dict[str, StageSpec], keys: dict[str, str], seeds: tuple[int, ...]
+) -> Iterator[PlannedRun]:
+    """Seed by seed, so that an interrupted study is balanced; ancestors before what needs them."""
+    first: dict[str, PlannedStage] = {}
+    serves: dict[str, list[str]] = {}
+    for arm in arms:
+        for stage in arm.stages:
+            first.setdefault(stage.stage_hash, stage)
+            serves.setdefault(stage.stage_hash, []).append(arm.name)
+    needed = {h for stage in first.values() for h in stage.needs.values()}
+    order = sorted(first, key=lambda h: (h not in needed, h))  # by hash: shuffled, yet the same after a restart
+    for seed in seeds:
+        for stage_hash in order:
+            yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], tuple(serves[stage_hash]))
+
+
+def factor_cards(grid: GridSpec) -> dict[str, Card]:
+    """Factor -> the card of the first strategy or recipe it adds; fields of the spec have no card yet."""
+    cards: dict[str, Card] = {}
+    for name, patch in grid.patches().items():
+        for item in (*patch.get("strategies", ()), *patch.get("recipes", ())):
+            card = card_of(item["kind"])
+            if card is not None:
+                cards.setdefault(name, card)
+    return cards

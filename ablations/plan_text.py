@@ -1,0 +1,197 @@
+"""What `ablate plan` prints: arms, runs, what is reused, cost, and the smallest effect these seeds can show."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ablations.display import duration
+from ablations.home import Home
+from ablations.plan import Planned
+from ablations.store import read_records, read_timings
+from pipeline.data.plan import steps_per_epoch
+from pipeline.experiment import StageSpec
+from pipeline.models.build import build_model
+from pipeline.spec.records import IN_POINTS, Status
+from pipeline.training.precision import autocast
+from reports.stats.power import Detectable, smallest_detectable
+
+BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size
+ASSUMED_ERROR = 0.1  # of a classifier nobody has trained yet, for the prior on run-to-run noise
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan costs."""
+
+    pending: int
+    finished: int
+    one_after_another_s: float
+    measured: int  # pending stages whose time comes from earlier runs rather than from a probe
+    disk_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Run-to-run standard deviation of an arm in the metric's units, and where it comes from."""
+
+    sd: float
+    source: str
+
+
+def probe_step_s(spec: StageSpec, num_classes: int) -> float:
+    """Seconds of one training step on made-up images, on this machine."""
+    model = build_model(spec.model, num_classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    size, batch = spec.data.image_size_px, min(spec.budget.batch_size, 16)
+    images = torch.zeros(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
+    best = math.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        with autocast(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
+            model(images).float().logsumexp(dim=1).sum().backward()
+        best = min(best, time.perf_counter() - start)
+    return best * spec.budget.batch_size / batch
+
+
+def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate:
+    """Seconds from earlier runs or timings of the same stage where there are any, else from a probe."""
+    records = read_records(home)
+    known = {h: r.cost.busy_s for (h, _), r in records.items() if r.status is Status.FINISHED and r.cost}
+    timed = {t.stage_hash: t.step_ms / 1000 for t in read_timings(home)}
+    probes: dict[tuple[str, int, int, str], float] = {}
+    total_s, disk_mb, measured = 0.0, 0.0, 0
+    sizes: dict[str, float] = {}
+    for run in planned.runs:
+        spec, listing = run.spec, planned.data[run.data_key].listing
+        model_key = spec.model.model_dump_json()
+        if model_key not in sizes:
+            model = build_model(spec.model, len(listing.class_names))
+            sizes[model_key] = sum(p.numel() for p in model.parameters()) * 4 / 2**20
+        disk_mb += sizes[model_key] + BYTES_PER_RUN / 2**20
+        if run.key in finished:
+            continue
+        if run.stage.stage_hash in known:
+            total_s += known[run.stage.stage_hash]
+            measured += 1
+            continue
+        key = (model_key, spec.data.image_size_px, spec.budget.batch_size, spec.precision)
+        step_s = timed.get(run.stage.stage_hash)
+        if step_s is None:
+            if key not in probes:
+                probes[key] = probe_step_s(spec, len(listing.class_names))
+            step_s = probes[key]
+        total_s += step_s * steps_per_epoch(len(listing.rows("train")), spec.budget) * spec.budget.epochs
+    return Estimate(len(planned.runs) - len(finished), len(finished), total_s, measured, disk_mb)
+
+
+def noise(planned: Planned, home: Home) -> Noise | None:
+    """From this plan's finished arms if at least one has two seeds, else the binomial prior; None where neither is known.
+
+    The prior: var = error / (2 n), for the share of right answers on n samples (Jordan 2023, arXiv:2304.01910).
+    """
+    metric = planned.plan.metric.name
+    scale = 100.0 if metric in IN_POINTS else 1.0
+    records = read_records(home)
+    squares, df = 0.0, 0
+    for arm in planned.plan.arms:
+        found = [records.get((arm.final.stage_hash, seed)) for seed in planned.plan.seeds]
+        values = [r.metrics[f"val/{metric}"] * scale for r in found if r and f"val/{metric}" in r.metrics]
+        if len(values) >= 2:
+            mean = sum(values) / len(values)
+            squares += sum((v - mean) ** 2 for v in values)
+            df += len(values) - 1
+    if df:
+        return Noise(math.sqrt(squares / df), f"measured on finished runs, {df} degrees of freedom")
+    if metric not in ("top1", "balanced_accuracy"):
+        return None
+    num_val = planned.plan.data.num_samples["val"]
+    sd = scale * math.sqrt(ASSUMED_ERROR / (2 * num_val))
+    return Noise(
+        sd,
+        f"assumed: {ASSUMED_ERROR:.0%} error on {num_val} val images; often too small, so replace it by a measurement",
+    )
+
+
+def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
+    """The smallest effect the headline method finds with 80% power."""
+    planned_effects = sum(not c.control for c in planned.plan.comparisons)
+    return smallest_detectable(sd, num_seeds, planned_effects, len({a.final.stage_hash for a in planned.plan.arms}))
+
+
+def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: int) -> list[str]:
+    """The plan for people."""
+    plan = planned.plan
+    cost = estimate(planned, home, finished)
+    counts = plan.data.num_samples
+    unit = "points" if plan.metric.name in IN_POINTS else ""
+    lines = [
+        f"study     {plan.study}",
+        f"question  {plan.question or '(none given)'}",
+        f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images in "
+        f"{len(plan.data.class_names)} classes (fingerprint {plan.data.fingerprint[:12]})",
+        *(f"          {note}" for note in plan.data.notes),
+        f"design    {plan.design}, seeds {', '.join(map(str, plan.seeds))}; judged by val {plan.metric.name} at the last "
+        f"epoch, delta {plan.metric.delta:g} {unit}".rstrip(),
+        f"arms      {len(plan.arms)}",
+    ]
+    first = {}
+    for arm in plan.arms:
+        stages = " <- ".join(f"{s.name} {s.stage_hash[:8]}" for s in reversed(arm.stages))
+        shared = [first[s.stage_hash] for s in arm.stages if s.stage_hash in first]
+        for stage in arm.stages:
+            first.setdefault(stage.stage_hash, arm.name)
+        reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
+        lines.append(f"  {arm.name:<22} {stages}{reuse}")
+    each = len(plan.seeds)
+    lines += [
+        f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
+        f"to do     {cost.pending} ({cost.finished} are finished already and reused)",
+        f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
+        f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, start-up and cost block "
+        f"apart; one seed more: {len(planned.runs) // each} runs"
+        + ("" if cost.measured else " (from a probe of single steps here: expect a factor of two)"),
+        f"disk      about {cost.disk_mb:.0f} MB in {home.root}",
+    ]
+    return lines + detectable_lines(planned, noise(planned, home), unit)
+
+
+def detectable_lines(planned: Planned, spread: Noise | None, unit: str) -> list[str]:
+    """What these seeds, and one or a few more, can show."""
+    if spread is None:
+        return ["detects   unknown until one arm has run with two seeds"]
+    n = len(planned.plan.seeds)
+    lines = [f"noise     sd {spread.sd:.2f} {unit} from run to run ({spread.source})"]
+    for seeds in (n, n + 1, n + 2):
+        found = detectable(planned, spread.sd, seeds)
+        if found.alone is None or found.after_correction is None:
+            lines.append(f"detects   {seeds} seed{'s' if seeds != 1 else ''}: no verdict is possible")
+            continue
+        lines.append(
+            f"detects   {seeds} seed{'s' if seeds != 1 else ''}: an effect of {found.alone:.2f} {unit} (80% power), "
+            f"{found.after_correction:.2f} if it must survive the correction for all factors"
+        )
+    return lines
+
+
+def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int) -> dict:
+    """The same for programs."""
+    cost = estimate(planned, home, finished)
+    spread = noise(planned, home)
+    found = detectable(planned, spread.sd, len(planned.plan.seeds)) if spread else None
+    return {
+        "study": planned.plan.study,
+        "plan_hash": planned.plan.plan_hash,
+        "arms": {arm.name: [s.stage_hash for s in arm.stages] for arm in planned.plan.arms},
+        "runs": {
+            "unique": len(planned.runs),
+            "finished": cost.finished,
+            "pending": cost.pending,
+            "shared": planned.num_reused,
+        },
+        "seconds": {"sequential": cost.one_after_another_s, "on_lanes": cost.one_after_another_s / lanes},
+        "disk_mb": cost.disk_mb,
+        "noise_sd": spread.sd if spread else None,
+        "smallest_detectable": found.alone if found else None,
+        "smallest_detectable_corrected": found.after_correction if found else None,
+    }

@@ -1,0 +1,245 @@
+"""Hands out stages to lanes, counts attempts, and knows when all is done. Plain Python; the actor is a thin shell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pipeline.training.job import StageJob
+from pipeline.training.timing import TimingJob
+
+
+class State(StrEnum):
+    """Where a run is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    NOT_RUN = "not run"  # an ancestor failed
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do yet: ask again."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nothing will come any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train this."""
+
+    job: StageJob
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Time these against each other, while the other lanes wait."""
+
+    timing: TimingJob
+
+
+Assignment = Train | Time | Stop
+Answer = Assignment | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """A run whose worker died too often: the driver writes its record, since no worker can."""
+
+    job: StageJob
+    reason: str
+    attempts: int
+
+
+@dataclass
+class _Entry:
+    job: StageJob
+    state: State = State.PENDING
+    attempts: int = 0
+    reason: str = ""
+
+
+@dataclass
+class _Lane:
+    incarnation: str = ""
+    turn: int = -1
+    assignment: Assignment | None = None
+    note: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the driver shows."""
+
+    counts: dict[str, int]
+    lanes: dict[str, str]
+    lost: tuple[LostRun, ...]
+    timing: str  # "", "waiting", "running", "done"
+
+
+@dataclass
+class StageQueue:
+    """The state of one invocation.
+
+    A lane may be several workers that all ask. The first to ask at a turn decides the answer, the others get the
+    same one, so that no collective is needed while lanes wait.
+    """
+
+    jobs: Sequence[StageJob]
+    finished: frozenset[str]  # keys of runs that an earlier invocation finished
+    timing: TimingJob | None = None
+    max_attempts: int = 3
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _lanes: dict[str, _Lane] = field(default_factory=dict)
+    _lost: list[LostRun] = field(default_factory=list)
+    _timing_state: str = ""
+    _timing_attempts: int = 0
+    _draining: bool = False
+
+    def __post_init__(self) -> None:
+        for job in self.jobs:
+            self._entries[job.key] = _Entry(job, State.FINISHED if job.key in self.finished else State.PENDING)
+        self._timing_state = "waiting" if self.timing else ""
+
+    def begin(self, lane: str, incarnation: str) -> None:
+        """A lane's workers have (re)started. What they were doing goes back, or fails after too many tries."""
+        known = self._lanes.get(lane)
+        if known is not None and known.incarnation == incarnation:
+            return
+        if known is not None and isinstance(known.assignment, Train):
+            self._give_back(known.assignment.job.key, known.fault)
+        if known is not None and isinstance(known.assignment, Time):
+            # A stage that kills its worker while it is timed must not hold up the study for ever.
+            self._timing_state = "waiting" if self._timing_attempts < self.max_attempts else "done"
+        self._lanes[lane] = _Lane(incarnation)
+
+    def _give_back(self, key: str, fault: str) -> None:
+        entry = self._entries[key]
+        if entry.state is not State.RUNNING:
+            return
+        reason = fault or "the worker process died without a word (killed, out of memory, or its machine went away)"
+        if entry.attempts >= self.max_attempts:
+            entry.state, entry.reason = State.FAILED, reason
+            self._lost.append(LostRun(entry.job, reason, entry.attempts))
+        else:
+            entry.state, entry.reason = State.PENDING, reason
+
+    def next(self, lane: str, incarnation: str, turn: int) -> Answer:
+        """What this lane does at this turn."""
+        mine = self._lanes[lane]
+        if mine.incarnation != incarnation:
+            return Stop()  # a left-over of an earlier worker group
+        if turn == mine.turn and mine.assignment is not None:
+            return mine.assignment
+        answer = self._choose()
+        if isinstance(answer, Wait):
+            return answer
+        mine.turn, mine.assignment, mine.note, mine.fault = turn, answer, "", ""
+        return answer
+
+    def _choose(self) -> Answer:
+        if self._timing_state == "running":
+            return Wait(0.5)
+        self._skip_orphans()
+        if not self._draining:
+            for entry in self._entries.values():
+                if entry.state is State.PENDING and self._ready(entry):
+                    entry.state = State.RUNNING
+                    entry.attempts += 1
+                    return Train(entry.job, entry.attempts)
+        states = {entry.state for entry in self._entries.values()}
+        if State.RUNNING in states:
+            return Wait(0.25)
+        if self._draining or self._timing_state != "waiting" or self.timing is None:
+            return Stop()
+        timed = TimingJob(
+            self.timing.block,
+            tuple(job for job in self.timing.jobs if self._entries[job.key].state is State.FINISHED),
+            self.timing.rounds,
+            self.timing.seconds_per_size,
+        )
+        self._timing_state = "running"
+        self._timing_attempts += 1
+        return Time(timed)
+
+    def _ready(self, entry: _Entry) -> bool:
+        return all(self._entries[key].state is State.FINISHED for key in entry.job.ancestors.values())
+
+    def _skip_orphans(self) -> None:
+        dead = (State.FAILED, State.NOT_RUN)
+        for entry in self._entries.values():  # ancestors come first, so one pass reaches all descendants
+            if entry.state is State.PENDING:
+                for name, key in entry.job.ancestors.items():
+                    if self._entries[key].state in dead:
+                        entry.state, entry.reason = State.NOT_RUN, f"{name} failed"
+
+    def done(self, lane: str, incarnation: str, key: str, state: State) -> None:
+        """A lane's rank 0 has written the record of its run."""
+        mine = self._lanes[lane]
+        if mine.incarnation == incarnation:
+            self._entries[key].state = state
+            mine.note, mine.assignment = "", None
+
+    def timed(self, lane: str, incarnation: str) -> None:
+        """The timing block is complete."""
+        if self._lanes[lane].incarnation == incarnation:
+            self._timing_state = "done"
+            self._lanes[lane].assignment = None
+
+    def fault(self, lane: str, incarnation: str, reason: str) -> None:
+        """A rank is about to raise; its reason goes with the attempt."""
+        mine = self._lanes[lane]
+        if mine.incarnation == incarnation and not mine.fault:
+            mine.fault = reason
+
+    def progress(self, lane: str, incarnation: str, note: str) -> None:
+        """One line about what a lane is doing, for people."""
+        mine = self._lanes.get(lane)
+        if mine is not None and mine.incarnation == incarnation:
+            mine.note = note
+
+    def drain(self) -> None:
+        """Finish what is running, start nothing new."""
+        self._draining = True
+
+    def snapshot(self) -> Snapshot:
+        """Counts per state, a line per lane, and the lost runs since the last call."""
+        counts = {state.value: 0 for state in State}
+        for entry in self._entries.values():
+            counts[entry.state.value] += 1
+        lanes = {}
+        for name, lane in self._lanes.items():
+            if isinstance(lane.assignment, Train):
+                job = lane.assignment.job
+                lanes[name] = f"{job.labels[0] if job.labels else job.spec.name} seed {job.seed} {lane.note}".strip()
+            elif isinstance(lane.assignment, Time):
+                lanes[name] = f"timing {lane.note}".strip()
+        lost, self._lost = tuple(self._lost), []
+        return Snapshot(counts, lanes, lost, self._timing_state)
+
+
+def queue_actor(queue: StageQueue) -> Any:
+    """The queue as a Ray actor beside the driver. It takes no CPU."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    class QueueActor:
+        """Forwards every call."""
+
+        def __init__(self, inner: StageQueue) -> None:
+            self._inner = inner
+
+        def call(self, method: str, *args: Any) -> Any:
+            return getattr(self._inner, method)(*args)
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(QueueActor).options(scheduling_strategy=here).remote(queue)

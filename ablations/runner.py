@@ -1,0 +1,272 @@
+"""Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from ablations import store
+from ablations.display import Progress, duration
+from ablations.grid import Resources
+from ablations.home import Home
+from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
+from ablations.plan import Planned, PlannedRun
+from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
+from ablations.recorder import Flushed, recorder_actor
+from pipeline.data.handle import DataHandle, make_handle
+from pipeline.data.prepare import prepare
+from pipeline.spec.errors import ResourceError
+from pipeline.spec.records import Failure, Status
+from pipeline.training.environment import environment
+from pipeline.training.job import StageJob, failed_result
+from pipeline.training.precision import resolve_precision
+from pipeline.training.timing import TimingJob
+from reports.html import write_report
+from reports.load import load_study
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation ended."""
+
+    counts: dict[str, int]
+    interrupted: bool
+    report: Path
+    seconds: float
+    already_done: bool
+    unprojected: int
+    reason: str
+
+
+def has_cluster() -> bool:
+    """Whether the environment names a running Ray cluster."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def connect() -> None:
+    """Join the cluster that the environment names, or start Ray on this machine."""
+    if ray.is_initialized():
+        return
+    for name in ("ray", "ray.data", "ray.train"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's own advice against a warning at start
+    if has_cluster():
+        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
+    else:
+        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
+
+
+def precision_of_hardware(precision: str) -> str:
+    """Resolve "auto" for the machines that will train: a GPU anywhere in the cluster, else this machine."""
+    if precision != "auto" or not has_cluster():
+        return resolve_precision(precision, "cuda" if torch.cuda.is_available() else "cpu")
+    connect()
+    gpus = 0.01 if cluster_size()[1] else 0
+    probe = ray.remote(num_cpus=0 if gpus else 0.1, num_gpus=gpus)(resolve_precision)
+    return ray.get(probe.remote("auto", "cuda" if gpus else "cpu"))
+
+
+def job_of(run: PlannedRun, home: Home, asked: Resources) -> StageJob:
+    """A planned run as workers get it."""
+    return StageJob(
+        spec=run.spec,
+        stage_hash=run.stage.stage_hash,
+        seed=run.seed,
+        data_key=run.data_key,
+        ancestors=run.needs,
+        runs_dir=home.runs,
+        checkpoint=home.checkpoint(run.key),
+        checkpoint_interval_s=asked.checkpoint_every_s,
+        labels=run.arms if run.stage.name == "main" else (run.stage.name,),
+    )
+
+
+def finished_keys(home: Home, planned: Planned) -> frozenset[str]:
+    """Runs of the plan that need not be trained again. A run whose weights a pending one needs must still have them."""
+    records = store.read_records(home)
+    finished = {
+        run.key
+        for run in planned.runs
+        if (record := records.get((run.stage.stage_hash, run.seed))) and record.status is Status.FINISHED
+    }
+    for run in planned.runs:
+        if run.key not in finished:
+            finished -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
+    return frozenset(finished)
+
+
+def timing_missing(home: Home, planned: Planned, asked: Resources, failed: frozenset[str] = frozenset()) -> bool:
+    """Whether no block has timed all arms against each other yet."""
+    if not asked.timing_rounds:
+        return False
+    wanted = {arm.final.stage_hash for arm in planned.plan.arms} - failed
+    blocks: dict[str, set[tuple[str, int]]] = {}
+    for record in store.read_timings(home):
+        blocks.setdefault(record.block, set()).add((record.stage_hash, record.round))
+    complete = {(stage_hash, number) for stage_hash in wanted for number in range(asked.timing_rounds)}
+    return not any(complete <= block for block in blocks.values())
+
+
+def timing_job(planned: Planned, home: Home, asked: Resources) -> TimingJob:
+    """Every arm's last stage, with the first seed."""
+    jobs: dict[str, StageJob] = {}
+    for run in planned.runs:
+        if run.seed == planned.plan.seeds[0]:
+            jobs.setdefault(run.stage.stage_hash, job_of(run, home, asked))
+    finals = dict.fromkeys(arm.final.stage_hash for arm in planned.plan.arms)
+    return TimingJob(
+        f"{planned.plan.study}-{uuid.uuid4().hex[:8]}",
+        tuple(jobs[h] for h in finals),
+        asked.timing_rounds,
+        asked.timing_s,
+    )
+
+
+def prepare_all(planned: Planned, progress: Progress) -> dict[str, DataHandle]:
+    """Decode every data set of the plan once."""
+    handles = {}
+    for key, data in planned.data.items():
+        start = time.monotonic()
+        prepared = prepare(data.spec, data.listing)
+        progress.note(
+            f"prepared {len(data.listing.ids) - len(prepared.bad)} images in {duration(time.monotonic() - start)} "
+            f"({prepared.num_bytes / 2**20:.0f} MB)"
+            + (f", skipped {len(prepared.bad)} bad ones" if prepared.bad else "")
+        )
+        handles[key] = make_handle(data.listing, prepared)
+    return handles
+
+
+class Interrupts:
+    """Ctrl-C or SIGTERM once: finish what is running. Twice: stop now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextmanager
+    def caught(self) -> Iterator["Interrupts"]:
+        """Install the handlers; only the main thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        self.count += 1
+        if self.count >= 2:
+            raise KeyboardInterrupt
+
+
+def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
+    """Run what is missing, then write the report.
+
+    Raises:
+        DataError: images cannot be decoded.
+        ResourceError: the cluster is too small, or its lanes broke down.
+    """
+    start = time.monotonic()
+    done = finished_keys(home, planned)
+    timing = timing_missing(home, planned, asked)
+    report = home.report(planned.plan.study)
+    if len(done) == len(planned.runs) and not timing and _same_plan(home, planned):
+        counts = {state.value: 0 for state in State} | {State.FINISHED.value: len(done)}
+        if not report.exists():
+            write_report(load_study(home.root, planned.plan.study), report)
+        return Outcome(counts, False, report, time.monotonic() - start, True, 0, "")
+    connect()
+    sizes = size_lanes(asked, *cluster_size(), num_runs=len(planned.runs))
+    with Progress(len(planned.runs)) as progress, Interrupts().caught() as interrupts:
+        progress.note(str(sizes))
+        handles = prepare_all(planned, progress)
+        recorder = recorder_actor(home.root, study=planned.plan.study)
+        ray.get(recorder.start.remote(planned.plan.model_dump_json()))
+        jobs = [job_of(run, home, asked) for run in planned.runs]
+        to_time = timing_job(planned, home, asked) if timing else None
+        queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
+        snapshot = _watch(sizes, queue, recorder, handles, progress, interrupts)
+        study = load_study(home.root, planned.plan.study)
+        write_report(study, report)
+        ray.get(recorder.finish.remote(str(report)))
+        progress.note("writing the rest to MLflow ...")
+        flushed: Flushed = ray.get(recorder.flush.remote())
+    return Outcome(
+        snapshot.counts,
+        interrupts.count > 0,
+        report,
+        time.monotonic() - start,
+        False,
+        flushed.unprojected,
+        flushed.reason,
+    )
+
+
+def _same_plan(home: Home, planned: Planned) -> bool:
+    path = home.plan(planned.plan.study)
+    return path.exists() and json.loads(path.read_text()) == json.loads(planned.plan.model_dump_json())
+
+
+def _watch(
+    sizes: LaneSizes,
+    queue: Any,
+    recorder: Any,
+    handles: dict[str, DataHandle],
+    progress: Progress,
+    interrupts: Interrupts,
+) -> Snapshot:
+    """Run the lanes until the queue is empty."""
+    data = {key: ray.put(handle) for key, handle in handles.items()}
+    with tempfile.TemporaryDirectory(prefix="ablate-lanes-") as scratch:
+        lanes = Lanes(sizes, queue, recorder, data, Path(scratch))
+        drained = False
+        while True:
+            alive = lanes.alive()  # before the snapshot, so that the last one is complete
+            snapshot: Snapshot = ray.get(queue.call.remote("snapshot"))
+            for lost in snapshot.lost:
+                ray.get(recorder.write.remote(lost_result(lost, handles)))
+            progress.show(snapshot)
+            if interrupts.count and not drained:
+                drained = True
+                ray.get(queue.call.remote("drain"))
+                progress.note(
+                    "stopping: finishing the runs under way; press Ctrl-C again to stop now. Nothing done is lost."
+                )
+            if not alive:
+                break
+            time.sleep(POLL_S)
+    unfinished = snapshot.counts[State.PENDING] + snapshot.counts[State.RUNNING]
+    if unfinished and not drained:
+        errors = "; ".join(f"{lane}: {error}" for lane, error in lanes.errors().items()) or "no reason was given"
+        raise ResourceError(f"all lanes ended with {unfinished} runs left ({errors}). Run again to resume")
+    return snapshot
+
+
+def lost_result(lost: LostRun, handles: dict[str, DataHandle]) -> Any:
+    """The record of a run whose workers could not write one."""
+    failure = Failure(type="WorkerLost", message=lost.reason, attempts=lost.attempts, log_tail=lost.reason)
+    fingerprint = handles[lost.job.data_key].fingerprint
+    return failed_result(lost.job, fingerprint, failure, environment(torch.device("cpu")), lost.reason)
+
+
+def stop_now() -> None:
+    """After a second Ctrl-C: leave at once; checkpoints and records are on disk."""
+    print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201 - the last word of the process

@@ -1,0 +1,75 @@
+"""`ablate init`: look at the images and write a grid that fits them."""
+
+from collections import Counter
+from pathlib import Path
+
+import fsspec
+import numpy as np
+from PIL import Image
+
+from pipeline.data.image_folder import scan_image_folder
+from pipeline.data.listing import Listing
+from pipeline.spec.data import ImageFolder
+
+SAMPLED_IMAGES = 64
+SMALL_PX, LARGE_PX = 64, 160
+
+
+def typical_short_side_px(path: str, listing: Listing) -> int:
+    """Median short side of a sample of the images."""
+    fs, root = fsspec.core.url_to_fs(path)
+    step = max(1, len(listing.ids) // SAMPLED_IMAGES)
+    sides = []
+    for sample_id in listing.ids[::step]:
+        try:
+            with fs.open(f"{root.rstrip('/')}/{sample_id}", "rb") as file, Image.open(file) as image:
+                sides.append(min(image.size))
+        except OSError:  # a bad image: `ablate run` will name it
+            continue
+    return int(np.median(sides)) if sides else LARGE_PX
+
+
+def starter_grid(folder: str) -> str:
+    """A commented grid for this folder of images.
+
+    Raises:
+        DataError: the folder does not hold a class per folder.
+    """
+    listing = scan_image_folder(ImageFolder(path=folder))
+    num_train, num_val = len(listing.rows("train")), len(listing.rows("val"))
+    short = typical_short_side_px(folder, listing)
+    size = max(32, min(LARGE_PX, short) // 32 * 32)
+    counts = Counter(listing.labels[listing.rows("train")].tolist())
+    rare, common = min(counts.values()), max(counts.values())
+    model = "resnet10t" if num_train < 20_000 else "resnet18"
+    batch = 64 if num_train >= 640 else max(8, num_train // 10)
+    epochs = 12 if num_train < 20_000 else 8
+    uneven = ""
+    metric = "top1"
+    if common >= 4 * rare:
+        metric = "balanced_accuracy"
+        uneven = f"\n# The classes are uneven ({rare} to {common} images), so balanced accuracy decides: every class counts alike."
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(folder).resolve().name).strip("-_") or "images"
+    return f"""\
+# Which tricks help on {name}? Written by `ablate init` after a look at {len(listing.ids)} images:
+# {num_train} train, {num_val} val, {len(listing.rows("test"))} test in {len(listing.class_names)} classes; typical short side {short} px.{uneven}
+# Next: ablate plan THIS_FILE (what it will cost), then ablate run THIS_FILE.
+study: {name}-tricks
+question: Which tricks help on {name}?
+base:                                   # the bare recipe: every arm starts from it
+  data: {{kind: image_folder, path: {folder!r}, image_size_px: {size}}}
+  model: {{kind: timm, name: {model}}}  # any name of timm.list_models()
+  optimizer: {{kind: sgd, lr: 0.1, momentum: 0.9, weight_decay: 5.0e-5}}
+  budget: {{epochs: {epochs}, batch_size: {batch}}}
+factors:                                # each is added to bare, and removed from all of them together
+  cosine:      {{schedule: {{kind: cosine, warmup_epochs: 1}}}}
+  mixup:       {{strategies: [{{kind: mixup, alpha: 0.2}}]}}
+  smoothing:   {{strategies: [{{kind: label_smoothing, epsilon: 0.1}}]}}
+  progressive: {{strategies: [{{kind: progressive_resizing, from_px: {max(16, size // 2)}}}]}}
+controls:                               # they test the study itself: only luck differs / it must hurt
+  placebo:     {{strategies: [{{kind: placebo}}]}}
+  label_noise: {{strategies: [{{kind: label_noise, frac: 0.2}}]}}
+design: {{kind: both_ways}}
+seeds: 3
+metric: {{name: {metric}, delta: 0.5}}  # points; below this nobody would care
+"""
