@@ -138,8 +138,10 @@ class StageQueue:
         mine = self._lanes[lane]
         if mine.incarnation != incarnation:
             return Stop()  # a left-over of an earlier worker group
-        if turn == mine.turn and mine.assignment is not None:
-            return mine.assignment
+        if mine.assignment is not None:
+            # A rank that is ahead waits until rank 0 has handed in the run they share: an answer for the next turn now
+            # would be taken back by `done`, and rank 0 would then be given another one.
+            return mine.assignment if turn == mine.turn else Wait(0.05)
         answer = self._choose()
         if isinstance(answer, Wait):
             return answer
