@@ -16,7 +16,11 @@ from pipeline.spec.study import Metric
 
 def _seed_list(value: Any) -> Any:
     """`seeds: 3` means 0, 1, 2."""
-    return tuple(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+    if isinstance(value, list | tuple):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"expected a number of seeds above 0, or a list of seeds such as [0, 1, 2], not {value!r}")
+    return tuple(range(value))
 
 
 class Resources(Frozen):
@@ -103,7 +107,7 @@ def fault_lines(error: ValidationError, where: str) -> list[str]:
             if isinstance(came, str | int | float | bool) and "Value error" not in fault["msg"]
             else ""
         )
-        lines.append(f"{path}: {message}{shown}")
+        lines.append(f"{path}: {message}{shown}" if path else message)
     return lines
 
 
@@ -111,9 +115,18 @@ class _UniqueKeys(yaml.SafeLoader):
     """Plain YAML without tags that run code, and without silently repeated keys."""
 
 
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key must be plain text; quote it if it starts with { or [", key_node.start_mark
+            )
+        if key_node.tag == _MERGE_TAG:  # `<<: *anchor` may be repeated, and its keys may be overridden
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", key_node.start_mark)
@@ -136,7 +149,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: cannot be read ({error})") from error
     try:
         value = yaml.load(text, Loader=_UniqueKeys)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date such as 2024-13-45
         raise SpecError(f"{path}: is not valid YAML: {error}") from error
     if not isinstance(value, dict):
         kind = "empty" if value is None else f"a {type(value).__name__}"
@@ -153,7 +166,7 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
     try:
         grid = GridSpec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError("\n".join(fault_lines(error, where))) from error
+        raise SpecError("\n".join(f"{where}: {line}" for line in fault_lines(error, ""))) from error
     try:
         check_owners({name: patch for name, patch in grid.patches().items() if name in grid.factors})
         grid.experiment(())
@@ -167,7 +180,9 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
 
 def with_data_path(raw: dict[str, Any], path: str | None) -> dict[str, Any]:
     """The grid with another `base.data.path` (option --data, or ABLATE_DATA)."""
-    base = raw.get("base")
-    if path is None or not isinstance(base, dict) or not isinstance(base.get("data"), dict):
+    if path is None or not isinstance(raw.get("base"), dict):
+        return raw
+    base = undot(raw["base"], "base")
+    if not isinstance(base.get("data"), dict):
         return raw
     return {**raw, "base": {**base, "data": {**base["data"], "path": path}}}

@@ -1,5 +1,6 @@
 """Factors as patches: how a bare recipe and the factors that are on become one experiment."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,15 @@ Patch = Mapping[str, Any]
 
 
 def undot(patch: Patch, where: str) -> dict[str, Any]:
-    """`{"optimizer.lr": 0.2}` is sugar for `{"optimizer": {"lr": 0.2}}`."""
+    """`{"optimizer.lr": 0.2}` is sugar for `{"optimizer": {"lr": 0.2}}`. The patch itself is left as it is.
+
+    Raises:
+        SpecError: a path goes below a plain value, or a set is not a list.
+    """
     result: dict[str, Any] = {}
-    for path, value in patch.items():
+    for path, value in copy.deepcopy(dict(patch)).items():
+        if path in SETS and not isinstance(value, list | tuple):
+            raise SpecError(f"{where}.{path}: expected a list such as [{{kind: ...}}], not {value!r}")
         *parents, last = str(path).split(".")
         place = result
         for part in parents:
