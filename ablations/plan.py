@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from ablations.designs import lay_out
-from ablations.grid import GridSpec
+from ablations.grid import GridSpec, fault_lines
 from pipeline.data.listing import Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
 from pipeline.models.build import check_model
-from pipeline.recipes.experiment import card_of
+from pipeline.recipes.experiment import ExperimentSpec, card_of
 from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
@@ -109,9 +111,21 @@ def check_stage(stage: StageSpec, listing: Listing, workers: int, where: str) ->
     if stage.budget.num_shards % workers:
         raise SpecError(
             f"{where}: resources.workers_per_trial={workers} cannot share budget.num_shards={stage.budget.num_shards}; "
-            f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is part "
-            "of the experiment: keep it when you change the number of workers)"
+            f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is "
+            "part of the experiment: keep it when you change the number of workers)"
         )
+
+
+def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:
+    """The stages of an arm.
+
+    Raises:
+        SpecError: naming the arm, when its stages do not fit together.
+    """
+    try:
+        return arm.expand(bare).stages
+    except ValidationError as error:
+        raise SpecError("\n".join(fault_lines(error, f"arm {name}"))) from error
 
 
 def build_plan(
@@ -139,7 +153,7 @@ def build_plan(
         recipe = grid.recipe(cell.factors)
         hashes: dict[str, str] = {}
         stages: list[PlannedStage] = []
-        for written in grid.experiment(cell.factors).expand(bare).stages:
+        for written in expand(grid.experiment(cell.factors), bare, cell.name):
             stage = written.model_copy(update={"precision": resolve_precision(written.precision)})
             listing = scans.listing(stage.data)
             check_stage(stage, listing, grid.resources.workers_per_trial, f"arm {cell.name}, stage {stage.name}")
@@ -192,7 +206,12 @@ def _unique_runs(
             first.setdefault(stage.stage_hash, stage)
             serves.setdefault(stage.stage_hash, []).append(arm.name)
     needed = {h for stage in first.values() for h in stage.needs.values()}
-    order = sorted(first, key=lambda h: (h not in needed, h))  # by hash: shuffled, yet the same after a restart
+
+    def depth(stage_hash: str) -> int:
+        return 1 + max(map(depth, first[stage_hash].needs.values()), default=-1)
+
+    # Within a depth by hash: shuffled, yet the same after a restart.
+    order = sorted(first, key=lambda h: (h not in needed, depth(h), h))
     for seed in seeds:
         for stage_hash in order:
             yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], tuple(serves[stage_hash]))
