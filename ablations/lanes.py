@@ -72,8 +72,8 @@ def size_lanes(asked: Resources, num_cpus: float, num_gpus: float, num_runs: int
         )
     if 0 < gpus < 1 and workers > 1:
         raise ResourceError(
-            f"resources.gpus_per_worker={gpus:g} with workers_per_trial={workers}: a fraction of a card only packs trials "
-            "of one worker (NCCL refuses two ranks on one device)"
+            f"resources.gpus_per_worker={gpus:g} with workers_per_trial={workers}: a fraction of a card only packs "
+            "trials of one worker (NCCL refuses two ranks on one device)"
         )
     data_cpus = asked.data_cpus
     if data_cpus is None:
@@ -94,8 +94,8 @@ def size_lanes(asked: Resources, num_cpus: float, num_gpus: float, num_runs: int
     if cpus <= 0 or total > for_workers + _SLACK:
         raise ResourceError(
             f"{lanes} lanes x {workers} workers x {cpus:g} CPUs = {total:g} CPUs, but only {for_workers:g} of "
-            f"{num_cpus:g} are free for training: {data_cpus:g} are kept for the data streams, which would otherwise wait "
-            "for ever. Lower resources.lanes, workers_per_trial or cpus_per_worker"
+            f"{num_cpus:g} are free for training: {data_cpus:g} are kept for the data streams, which would otherwise "
+            "wait for ever. Lower resources.lanes, workers_per_trial or cpus_per_worker"
         )
     if gpus and lanes * workers * gpus > num_gpus + _SLACK:
         raise ResourceError(
@@ -114,7 +114,8 @@ class Lanes:
         logging.getLogger("ray.train").setLevel(logging.ERROR)
         self._errors: dict[str, BaseException] = {}
         self._threads = []
-        share = StreamShare(sizes.stream_cpus, reserve_stream_cpus(sizes))
+        self._reserved = reserve_stream_cpus(sizes)
+        share = StreamShare(sizes.stream_cpus, self._reserved)
         for number in range(sizes.lanes):
             config = LaneConfig(f"lane {number}", queue, recorder, data, share, sizes.threads)
             thread = threading.Thread(target=self._run, args=(config, sizes, scratch), name=config.lane, daemon=True)
@@ -150,10 +151,9 @@ class Lanes:
         """Lanes that ended with an error."""
         return dict(self._errors)
 
-    def join(self) -> None:
-        """Wait for all lanes to end."""
-        for thread in self._threads:
-            thread.join()
+    def release(self) -> None:
+        """Give the streams' CPUs back: a process that runs a second study would otherwise wait for its own."""
+        remove_placement_group(self._reserved)
 
 
 def reserve_stream_cpus(sizes: LaneSizes) -> PlacementGroup:
@@ -167,8 +167,8 @@ def reserve_stream_cpus(sizes: LaneSizes) -> PlacementGroup:
     if not reserved.wait(RESERVE_TIMEOUT_S):
         remove_placement_group(reserved)
         raise ResourceError(
-            f"{sizes.data_cpus:g} CPUs for the data streams were not free within {RESERVE_TIMEOUT_S} s: other jobs hold the "
-            "cluster. Wait for them, or lower resources.data_cpus"
+            f"{sizes.data_cpus:g} CPUs for the data streams were not free within {RESERVE_TIMEOUT_S} s: other jobs hold "
+            "the cluster. Wait for them, or lower resources.data_cpus"
         )
     return reserved
 

@@ -104,7 +104,7 @@ def finished_keys(home: Home, planned: Planned) -> frozenset[str]:
         for run in planned.runs
         if (record := records.get((run.stage.stage_hash, run.seed))) and record.status is Status.FINISHED
     }
-    for run in planned.runs:
+    for run in reversed(planned.runs):  # descendants first: an ancestor that must run again needs its own ancestors
         if run.key not in finished:
             finished -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
     return frozenset(finished)
@@ -238,21 +238,24 @@ def _watch(
     with tempfile.TemporaryDirectory(prefix="ablate-lanes-") as scratch:
         lanes = Lanes(sizes, queue, recorder, data, Path(scratch))
         drained = False
-        while True:
-            alive = lanes.alive()  # before the snapshot, so that the last one is complete
-            snapshot: Snapshot = ray.get(queue.call.remote("snapshot"))
-            for lost in snapshot.lost:
-                ray.get(recorder.write.remote(lost_result(lost, handles)))
-            progress.show(snapshot)
-            if interrupts.count and not drained:
-                drained = True
-                ray.get(queue.call.remote("drain"))
-                progress.note(
-                    "stopping: finishing the runs under way; press Ctrl-C again to stop now. Nothing done is lost."
-                )
-            if not alive:
-                break
-            time.sleep(POLL_S)
+        try:
+            while True:
+                alive = lanes.alive()  # before the snapshot, so that the last one is complete
+                snapshot: Snapshot = ray.get(queue.call.remote("snapshot"))
+                for lost in snapshot.lost:
+                    ray.get(recorder.write.remote(lost_result(lost, handles)))
+                progress.show(snapshot)
+                if interrupts.count and not drained:
+                    drained = True
+                    ray.get(queue.call.remote("drain"))
+                    progress.note(
+                        "stopping: finishing the runs under way; press Ctrl-C again to stop now. Nothing done is lost."
+                    )
+                if not alive:
+                    break
+                time.sleep(POLL_S)
+        finally:
+            lanes.release()
     unfinished = snapshot.counts[State.PENDING] + snapshot.counts[State.RUNNING]
     if unfinished and not drained:
         errors = "; ".join(f"{lane}: {error}" for lane, error in lanes.errors().items()) or "no reason was given"
