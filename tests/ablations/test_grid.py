@@ -1,0 +1,173 @@
+from pathlib import Path
+
+import pytest
+
+from ablations.grid import Resources, parse_grid, read_yaml, with_data_path
+from pipeline.spec.card import Card
+from pipeline.spec.errors import SpecError
+from pipeline.strategies.mixup import MixupConfig
+from tests.ablations.grids import HEAD, MIXUP, SMOOTHING, grid, read_text
+
+LR = "factors: {a: {optimizer.lr: 0.2}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        # not a grid at all
+        ("", r"grid\.yaml: expected a mapping with study, base and factors, but the file is empty"),
+        ("- a\n- b\n", r"expected a mapping .* but the file is a list"),
+        ("just words\n", r"expected a mapping .* but the file is a str"),
+        ("study: [\n", r"(?s)is not valid YAML: .*line 2"),
+        (HEAD + "factors:\n\t{}\n", r"(?s)is not valid YAML: .*'\\t'"),
+        (HEAD + "factors: !!python/object:os.system {}\n", r"is not valid YAML: .*python/object"),
+        (HEAD + "factors: {{x}}\n", r"is not valid YAML: a key must be plain text"),
+        (HEAD + "factors: {? [a] : 1}\n", r"is not valid YAML: a key must be plain text"),
+        (HEAD + LR + "notes: 2024-13-45\n", r"is not valid YAML: month must be in 1\.\.12"),
+        (HEAD + LR + LR, r"is not valid YAML: the key 'factors' appears twice\n.*line 8"),
+        (HEAD + "factors: {a: {precision: fp32}, a: {precision: bf16}}\n", r"the key 'a' appears twice"),
+        # the grid's own fields
+        ("study: s\n" + LR, r"grid\.yaml: base: Field required"),
+        ("study: s\nbase: []\n" + LR, r"grid\.yaml: base: Input should be a valid dictionary"),
+        (HEAD, r"grid\.yaml: factors: Field required"),
+        (HEAD + "factors: {}\n", r"grid\.yaml: factors: Dictionary should have at least 1 item"),
+        (HEAD + "factors: [mixup]\n", r"grid\.yaml: factors: Input should be a valid dictionary"),
+        (HEAD + "factors: {a: }\n", r"grid\.yaml: factors\.a: Input should be a valid dictionary"),
+        (HEAD + "factors: {a: {}}\n", r"grid\.yaml: factors\.a: is empty; say what it changes"),
+        (HEAD + "factors: {1: {precision: fp32}}\n", r"grid\.yaml: factors\.1\.\[key\]: .* string \(got 1\)"),
+        (HEAD + "factors: {bare: {precision: fp32}}\n", r"factors\.bare: a name may not be bare or full"),
+        (HEAD + "factors: {full: {precision: fp32}}\n", r"factors\.full: a name may not be bare or full"),
+        (HEAD + "factors: {'': {precision: fp32}}\n", r"factors\.: a name may not"),
+        (HEAD + "factors: {a+b: {precision: fp32}}\n", r"factors\.a\+b: a name may not .* contain \+"),
+        (HEAD + "factors: {a b: {precision: fp32}}\n", r"factors\.a b: a name may not"),
+        (HEAD + LR + "controls: {a: {precision: fp32}}\n", r"a: a name is either a factor or a control"),
+        (HEAD + LR + "factor: {}\n", r"grid\.yaml: factor: Extra inputs are not permitted"),
+        (HEAD.replace("tricks", "a/b") + LR, r"grid\.yaml: study: String should match .* \(got 'a/b'\)"),
+        (HEAD + LR + "seeds: 0\n", r"grid\.yaml: seeds: expected a number of seeds above 0, .* not 0"),
+        (HEAD + LR + "seeds: -1\n", r"seeds: expected .* not -1"),
+        (HEAD + LR + "seeds: true\n", r"seeds: expected .* not True"),
+        (HEAD + LR + "seeds: three\n", r"seeds: expected .* not 'three'"),
+        (HEAD + LR + "seeds: []\n", r"seeds: Tuple should have at least 1 item"),
+        (HEAD + LR + "seeds: [1, 2, 1]\n", r"seeds \[1, 2, 1\]: each may appear once"),
+        (HEAD + LR + "metric: {name: accuracy}\n", r"metric\.name: .*top1.* \(got 'accuracy'\)"),
+        (HEAD + LR + "metric: {delta: 0}\n", r"metric\.delta: Input should be greater than 0 \(got 0\)"),
+        (HEAD + LR + "design: {kind: all}\n", r"design: .*'both_ways'"),
+        (HEAD + LR + "max_runs: 0\n", r"max_runs: .*greater than or equal to 1 \(got 0\)"),
+        (HEAD + LR + "resources: {lane: 2}\n", r"resources\.lane: Extra inputs are not permitted \(got 2\)"),
+        # the recipe and its factors
+        (HEAD.replace("lr:", "rate:") + LR, r"grid\.yaml: base\.optimizer.*\.rate: Extra inputs are not permitted"),
+        (HEAD + "factors: {a: {optimiser: {lr: 1}}}\n", r"grid\.yaml: factors\.a\.optimiser: Extra inputs"),
+        (HEAD + "factors: {a: {optimizer.lr: .nan}}\n", r"factors\.a\.optimizer.*\.lr: .*finite number \(got nan\)"),
+        (HEAD + "factors: {a: {optimizer.lr: -1}}\n", r"factors\.a\.optimizer.*\.lr: .*greater than 0 \(got -1\)"),
+        (HEAD + "factors: {a: {budget.num_shards: 3}}\n", r"batch_size=20 cannot be cut into num_shards=3"),
+        (HEAD + "factors: {a: {schedule: {kind: cosine, warmup_epochs: 2}}}\n", r"warmup_epochs=2.* below .*epochs=2"),
+        (
+            HEAD + "factors: {a: {strategies: [{kind: mixupp}]}}\n",
+            r"grid\.yaml: factors\.a\.strategies: item 0: there is no strategy 'mixupp'; did you mean 'mixup'\?",
+        ),
+        (HEAD + "factors: {a: {strategies: [{kind: zzz}]}}\n", r"no strategy 'zzz'; known kinds: placebo, "),
+        (HEAD + "factors: {a: {strategies: [{alpha: 1}]}}\n", r"factors\.a\.strategies\.0: .*'kind'"),
+        (HEAD + "factors: {a: {strategies: [mixup]}}\n", r"factors\.a\.strategies\.0: .*\(got 'mixup'\)"),
+        (HEAD + "factors: {a: {strategies: {kind: mixup}}}\n", r"factors\.a\.strategies: expected a list"),
+        (HEAD + "factors: {a: {recipes: [{kind: teacher}]}}\n", r"no recipe 'teacher'; known recipes: teacher_student"),
+        (
+            HEAD + "factors: {a: {strategies: [{kind: progressive_resizing, from_px: 64}]}}\n",
+            r"factors\.a: .*from_px=64 is above data\.image_size_px=16",
+        ),
+        (
+            HEAD + "factors: {a: {optimizer.lr: 0.2}, b: {optimizer: {lr: 0.3}}}\n",
+            r"grid\.yaml: factors 'a' and 'b' both set 'optimizer\.lr'",
+        ),
+        (
+            HEAD + "factors: {a: {budget.batch_size: 15}, b: {budget.num_shards: 2}}\n",
+            r"grid\.yaml: base \+ a \+ b\.budget: batch_size=15 cannot be cut into num_shards=2",
+        ),
+    ],
+)
+def test_each_fault_names_file_and_field_what_came_and_what_was_expected(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        read_text(tmp_path, text)
+    assert "grid.yaml" in str(caught.value)
+
+
+def test_every_fault_of_a_grid_is_listed_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_text(tmp_path, HEAD + LR + "seed: 3\nmax_runs: 0\nresources: {lanes: 0}\n")
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == ["max_runs", "resources.lanes", "seed"]
+
+
+def test_strategies_that_clash_are_refused_alone_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    card: Card = MixupConfig.card.model_copy(update={"clashes": frozenset({"label_smoothing"})})
+    monkeypatch.setattr(MixupConfig, "card", card)
+    with pytest.raises(SpecError, match=r"grid\.yaml: base \+ m \+ s: .*mixup clashes with label_smoothing"):
+        grid(factors={"m": MIXUP, "s": SMOOTHING})
+    both = {"strategies": [*MIXUP["strategies"], *SMOOTHING["strategies"]]}
+    with pytest.raises(SpecError, match=r"grid\.yaml: factors\.both: .*mixup clashes with label_smoothing"):
+        grid(factors={"both": both})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00study"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "gone.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SpecError, match=r"gone\.yaml: cannot be read"):
+        read_yaml(path)
+
+
+def test_a_folder_is_no_grid(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"cannot be read .*[Dd]irectory"):
+        read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize(("written", "seeds"), [("3", (0, 1, 2)), ("1", (0,)), ("[7, 3]", (7, 3))])
+def test_seeds_are_a_number_or_a_list(tmp_path: Path, written: str, seeds: tuple[int, ...]) -> None:
+    assert read_text(tmp_path, f"{HEAD}{LR}seeds: {written}\n").seeds == seeds
+
+
+def test_yaml_anchors_may_be_merged_and_overridden(tmp_path: Path) -> None:
+    text = HEAD.replace("optimizer: {", "optimizer: &sgd {") + "factors: {a: {optimizer: {<<: *sgd, lr: 0.5}}}\n"
+    assert read_text(tmp_path, text).factors["a"]["optimizer"] == {"kind": "sgd", "lr": 0.5}
+
+
+def test_a_recipe_is_what_a_person_would_write_and_its_experiment_has_every_default() -> None:
+    spec = grid(factors={"fast": {"optimizer.lr": 0.5}, "smooth": SMOOTHING})
+    recipe = spec.recipe(("fast", "smooth"))
+    assert recipe["optimizer"] == {"kind": "sgd", "lr": 0.5}
+    assert recipe["strategies"] == SMOOTHING["strategies"]
+    experiment = spec.experiment(("fast", "smooth"))
+    assert experiment.optimizer.lr == 0.5 and experiment.optimizer.weight_decay == 5e-5
+    assert spec.recipe(()) == spec.base, "no factor changes the base"
+
+
+def test_dotted_paths_in_the_base_count_and_the_grid_is_kept_as_read() -> None:
+    spec = grid(base={"optimizer": {"kind": "sgd"}, "optimizer.lr": 0.3}, factors={"m": MIXUP})
+    assert spec.experiment(()).optimizer.lr == 0.3
+    assert spec.base["optimizer"] == {"kind": "sgd"}
+
+
+@pytest.mark.parametrize("base", [{"data": {"kind": "image_folder", "path": "a"}}, {"data.path": "a"}, {"data": {}}])
+def test_another_data_path_replaces_the_grids_own_however_it_is_written(base: dict) -> None:
+    if base == {"data.path": "a"}:
+        base = {**base, "data.kind": "image_folder"}
+    raw = {"study": "s", "base": base}
+    changed = with_data_path(raw, "/b")
+    assert changed["base"]["data"]["path"] == "/b"
+    assert "/b" not in repr(raw)
+    assert with_data_path(raw, None) == raw
+
+
+def test_a_data_path_leaves_a_malformed_grid_to_the_parser() -> None:
+    for raw in ({}, {"base": []}, {"base": {"data": "digits"}}):
+        assert with_data_path(raw, "/b") == raw
+        with pytest.raises(SpecError, match=r"^grid\.yaml: "):
+            parse_grid(raw, "grid.yaml")
+
+
+def test_resources_have_no_say_in_what_an_experiment_is() -> None:
+    spec = grid(factors={"m": MIXUP}, resources={"lanes": 2})
+    assert spec.resources == Resources(lanes=2)
+    assert spec.experiment(()) == grid(factors={"m": MIXUP}).experiment(())
