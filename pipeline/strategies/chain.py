@@ -1,6 +1,7 @@
 """Folds the hooks over a stage's strategies: the only place that loops over them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.strategies.base import LossFn, Rng, StageContext, Strategy, StrategyConfig
@@ -11,11 +12,13 @@ class Chain:
     """The strategies of one stage, in catalogue order."""
 
     def __init__(self, configs: Sequence[StrategyConfig], context: StageContext) -> None:
-        self._strategies: list[Strategy] = [config.runtime(config, context) for config in configs]
+        self._strategies: list[Strategy] = []
         self._context = context
         self.seed = context.seed
-        for strategy in self._strategies:
+        for config in configs:  # one after the other: those that follow a renamed root draw from it, too
+            strategy = config.runtime(config, replace(context, seed=self.seed))
             self.seed = strategy.stream_seed(self.seed)
+            self._strategies.append(strategy)
 
     def edit_dataset(self, index: TrainIndex) -> TrainIndex:
         """Training samples after every strategy."""
