@@ -141,7 +141,8 @@ def train_stage(
                 f"val top1 {val['top1']:.4f} nll {val['nll']:.4f} {history.busy_s:.1f}s (waited {history.wait_s:.1f}s)"
             )
             watch(EpochReport(plan_e.epoch + 1, budget.epochs, losses["loss"], val["top1"]))
-            save_if_due(setup, history, plan_e.epoch + 1, writer, team)
+            if plan_e.epoch + 1 < budget.epochs:  # after the last epoch there is nothing left to resume
+                save_if_due(setup, history, plan_e.epoch + 1, writer, team)
     finally:
         stream.close()
         writer.wait()
