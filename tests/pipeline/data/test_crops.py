@@ -1,0 +1,172 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import RandomResizedCrop as TheirCrop
+from torchvision.transforms.functional import center_crop, resize
+
+from pipeline.data.crops import Crops, central_crops, cut, eval_crops, random_resized_crops, train_crops
+from pipeline.data.draws import sample_key, uniforms
+from pipeline.spec.data import Augmentation, FullImage, ImageFolder, RandomResizedCrop
+
+NUM = 3000
+KEYS = np.asarray([sample_key(str(i)) for i in range(NUM)], dtype=np.uint64)
+ALPHA = 1e-3  # of one comparison; both sides are seeded, so a pass stays a pass
+
+
+def ours(height: int, width: int, spec: RandomResizedCrop) -> Crops:
+    return random_resized_crops(uniforms(3, KEYS, 40), np.full(NUM, height), np.full(NUM, width), spec)
+
+
+def theirs(height: int, width: int, spec: RandomResizedCrop, num: int = NUM) -> np.ndarray:
+    """[num, 4]: top, left, height, width."""
+    torch.manual_seed(0)
+    image = torch.empty(1, height, width)
+    area, aspect = [spec.min_area_frac, spec.max_area_frac], [spec.min_aspect, spec.max_aspect]
+    return np.asarray([TheirCrop.get_params(image, area, aspect) for _ in range(num)])
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(160, 160), (160, 213), (213, 160), (90, 400), (400, 90), (33, 31)], ids=str
+)
+@pytest.mark.parametrize(
+    "spec", [RandomResizedCrop(), RandomResizedCrop(min_area_frac=0.08)], ids=["area 0.35", "area 0.08"]
+)
+def test_crops_are_distributed_as_torchvisions(height: int, width: int, spec: RandomResizedCrop) -> None:
+    got, expected = ours(height, width, spec), theirs(height, width, spec)
+    top, left, crop_h, crop_w = expected.T.astype(float)
+    room_h, room_w = np.maximum(height - crop_h, 1), np.maximum(width - crop_w, 1)
+    pairs = {
+        "area": (got.height * got.width, crop_h * crop_w),
+        "aspect": (np.log(got.width / got.height), np.log(crop_w / crop_h)),
+        "top": (got.top / np.maximum(height - got.height, 1), top / room_h),
+        "left": (got.left / np.maximum(width - got.width, 1), left / room_w),
+        "height": (got.height, crop_h),
+        "width": (got.width, crop_w),
+    }
+    for name, (a, b) in pairs.items():
+        assert stats.ks_2samp(a, b).pvalue > ALPHA, name
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (64, 64)])
+def test_boxes_lie_inside_the_image(height: int, width: int) -> None:
+    got = ours(height, width, RandomResizedCrop(min_area_frac=0.01))
+    assert min(got.top.min(), got.left.min()) >= 0
+    assert min(got.height.min(), got.width.min()) >= 1
+    assert (got.top + got.height <= height).all()
+    assert (got.left + got.width <= width).all()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "limits"),
+    [
+        (20, 400, (3 / 4, 4 / 3)),  # too wide: no crop of this area fits
+        (400, 20, (3 / 4, 4 / 3)),  # too tall
+        (100, 150, (2.9, 3.0)),  # within: the box is as wide as the image
+        (150, 151, (0.3, 0.35)),
+    ],
+)
+def test_where_no_crop_fits_the_largest_central_one_is_taken(
+    height: int, width: int, limits: tuple[float, float]
+) -> None:
+    spec = RandomResizedCrop(min_area_frac=1.0, max_area_frac=1.0, min_aspect=limits[0], max_aspect=limits[1])
+    got = ours(height, width, spec)
+    box = np.stack([got.top, got.left, got.height, got.width], axis=1)
+    np.testing.assert_array_equal(box, np.broadcast_to(theirs(height, width, spec, 1), box.shape))
+
+
+def test_central_crop_is_torchvisions_within_a_pixel() -> None:
+    rng = np.random.default_rng(0)
+    heights, widths = rng.integers(20, 500, (2, 300))
+    for frac in (1.0, 0.875, 0.5):
+        crops = central_crops(heights, widths, frac)
+        for i, (height, width) in enumerate(zip(heights.tolist(), widths.tolist(), strict=True)):
+            side = crops.height[i]
+            assert side == crops.width[i]
+            assert abs(side - frac * min(height, width)) <= 0.5
+            # Every pixel of this image says where it is.
+            place = torch.arange(height * width).reshape(1, height, width)
+            corner = int(center_crop(place, [side, side])[0, 0, 0])
+            assert abs(corner // width - crops.top[i]) <= 1
+            assert abs(corner % width - crops.left[i]) <= 1
+
+
+def test_evaluation_uses_the_central_crop_of_the_spec() -> None:
+    crops = eval_crops(ImageFolder(path="x", eval_crop_frac=0.5), np.asarray([100]), np.asarray([200]))
+    assert (crops.top[0], crops.left[0], crops.height[0], crops.width[0], crops.flip[0]) == (25, 75, 50, 50, False)
+
+
+def test_a_full_image_is_cropped_as_in_evaluation() -> None:
+    augment = Augmentation(crop=FullImage(), horizontal_flip_prob=0)
+    heights, widths = np.full(NUM, 90), np.full(NUM, 120)
+    got = train_crops(augment, 0.875, 1, 0, KEYS, heights, widths)
+    expected = central_crops(heights, widths, 0.875)
+    for name in ("top", "left", "height", "width", "flip"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("prob", [0.0, 0.3, 1.0])
+def test_share_of_flips(prob: float) -> None:
+    sizes = np.full(NUM, 50)
+    flips = train_crops(Augmentation(horizontal_flip_prob=prob), 1.0, 1, 0, KEYS, sizes, sizes).flip
+    assert stats.binomtest(int(flips.sum()), NUM, prob).pvalue > ALPHA
+
+
+def test_crops_belong_to_seed_epoch_and_sample() -> None:
+    sizes = np.full(NUM, 200)
+
+    def corner(seed: int, epoch: int, keys: np.ndarray) -> np.ndarray:
+        crops = train_crops(Augmentation(), 1.0, seed, epoch, keys, sizes[: len(keys)], sizes[: len(keys)])
+        return np.stack([crops.top, crops.left, crops.height, crops.width, crops.flip], axis=1)
+
+    base = corner(1, 0, KEYS)
+    np.testing.assert_array_equal(corner(1, 0, KEYS[100:110]), base[100:110])
+    for other in (corner(1, 1, KEYS), corner(2, 0, KEYS), base[::-1]):
+        assert (other == base).all(axis=1).mean() < 0.01
+        assert abs(np.corrcoef(other[:, 2], base[:, 2])[0, 1]) < 4 / np.sqrt(NUM)
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """Smooth shapes with edges and a little noise."""
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(0, 256, (height // 12 + 2, width // 12 + 2, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    smooth[height // 3 : height // 2, width // 4 : width // 2] = (250, 20, 128)
+    return np.clip(smooth + rng.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def one_crop(top: int, left: int, height: int, width: int, flip: bool) -> Crops:
+    return Crops(*(np.asarray([v]) for v in (top, left, height, width)), np.asarray([flip]))
+
+
+def rendered(image: np.ndarray, crop: Crops, size_px: int) -> np.ndarray:
+    out = np.zeros((size_px, size_px, 3), dtype=np.uint8)
+    cut(image, crop, 0, size_px, out)
+    return out
+
+
+# Mean difference in grey levels of 0..255. An area average and torchvision's triangle filter blur a little
+# differently; a shift by one output pixel would give 11 (see the last assertion).
+@pytest.mark.parametrize(
+    ("height", "width", "size_px", "tolerance"),
+    [(120, 120, 60, 2.5), (150, 110, 96, 2.5), (200, 160, 40, 2.5), (48, 48, 96, 1.0), (96, 96, 96, 0.0)],
+)
+@pytest.mark.parametrize("flip", [False, True])
+def test_resizing_is_close_to_torchvisions_antialiased(
+    height: int, width: int, size_px: int, tolerance: float, flip: bool
+) -> None:
+    image = photograph(240, 260)
+    got = rendered(image, one_crop(13, 29, height, width, flip), size_px).astype(float)
+    patch = torch.from_numpy(image[13 : 13 + height, 29 : 29 + width].copy()).permute(2, 0, 1)
+    patch = patch.flip(2) if flip else patch
+    expected = resize(patch, [size_px, size_px], InterpolationMode.BILINEAR, antialias=True).permute(1, 2, 0).numpy()
+    assert np.abs(got - expected).mean() <= tolerance
+    assert np.abs(got[:, 1:] - expected[:, :-1]).mean() > 2 * tolerance, "the tolerance would notice a shift"
+
+
+def test_cutting_leaves_the_image_alone() -> None:
+    image = photograph(80, 80)
+    image.flags.writeable = False  # as the object store's pixels are
+    assert rendered(image, one_crop(0, 0, 80, 80, True), 80).tobytes() == image[:, ::-1].tobytes()

@@ -1,0 +1,68 @@
+"""Small stages on the digits, and the shortest way to train one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.handle import DataHandle
+from pipeline.data.stream import StreamShare
+from pipeline.experiment import StageSpec
+from pipeline.spec.records import run_key
+from pipeline.training.job import StageJob
+from pipeline.training.loop import EpochReport, train_stage
+from pipeline.training.team import Team
+from pipeline.types import StageResult
+
+SHARE = StreamShare(num_cpus=1.0, timeout_s=60.0, prefetch=4)
+
+# One config of every kind of the catalogue, with what it needs of its stage.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "placebo": {},
+    "label_noise": {},
+    "progressive_resizing": {"from_px": 8},
+    "label_smoothing": {},
+    "mixup": {},
+    "distill": {"teacher": {"stage": "teacher"}},
+}
+
+
+def example(kind: str) -> dict[str, Any]:
+    """The smallest valid config of a strategy, as it is written in YAML."""
+    return {"kind": kind, **EXAMPLES[kind]}
+
+
+def digits_stage(*strategies: dict[str, Any], **changes: Any) -> StageSpec:
+    """A tiny network on the digits, three epochs of four steps, in float32 on any machine."""
+    fields = {
+        "data": {"kind": "digits"},
+        "model": {"kind": "small_cnn", "width": 4},
+        "optimizer": {"kind": "sgd", "lr": 0.05},
+        "budget": {"epochs": 3, "batch_size": 64},
+        "precision": "fp32",
+        "strategies": strategies,
+    }
+    return StageSpec.model_validate(fields | changes)
+
+
+def stage_job(spec: StageSpec, folder: Path, seed: int = 0, ancestors: dict[str, str] | None = None) -> StageJob:
+    """A job whose files lie below `folder`, with a checkpoint after every epoch."""
+    stage_hash = spec.identity("digits", {name: name for name in spec.needs()})
+    return StageJob(
+        spec=spec,
+        stage_hash=stage_hash,
+        seed=seed,
+        data_key="digits",
+        ancestors=ancestors or {},
+        runs_dir=folder / "runs",
+        checkpoint=folder / "stages" / run_key(stage_hash, seed) / "last.pt",
+        checkpoint_interval_s=0.0,
+    )
+
+
+def nobody(_: EpochReport) -> None:
+    """Watches nothing."""
+
+
+def train_alone(job: StageJob, data: DataHandle, watch: Callable[[EpochReport], None] = nobody) -> StageResult:
+    """Train with one worker in this process; only the pixels come from Ray."""
+    return train_stage(job, data, Team.alone(), SHARE, watch)
