@@ -1,5 +1,6 @@
 """`ablate init`: look at the images and write a grid that fits them."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -37,27 +38,31 @@ def starter_grid(folder: str) -> str:
     """
     listing = scan_image_folder(ImageFolder(path=folder))
     num_train, num_val = len(listing.rows("train")), len(listing.rows("val"))
+    num_test, num_classes = len(listing.rows("test")), len(listing.class_names)
     short = typical_short_side_px(folder, listing)
     size = max(32, min(LARGE_PX, short) // 32 * 32)
     counts = Counter(listing.labels[listing.rows("train")].tolist())
     rare, common = min(counts.values()), max(counts.values())
     model = "resnet10t" if num_train < 20_000 else "resnet18"
-    batch = 64 if num_train >= 640 else max(8, num_train // 10)
+    batch = 64 if num_train >= 640 else min(num_train, max(8, num_train // 10))
     epochs = 12 if num_train < 20_000 else 8
     uneven = ""
     metric = "top1"
     if common >= 4 * rare:
         metric = "balanced_accuracy"
-        uneven = f"\n# The classes are uneven ({rare} to {common} images), so balanced accuracy decides: every class counts alike."
-    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(folder).resolve().name).strip("-_") or "images"
+        uneven = (
+            f"\n# Classes are uneven ({rare} to {common} images): balanced accuracy decides, each class counts alike."
+        )
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in Path(folder).resolve().name)
+    name = plain.strip("-_")[:80] or "images"
     return f"""\
 # Which tricks help on {name}? Written by `ablate init` after a look at {len(listing.ids)} images:
-# {num_train} train, {num_val} val, {len(listing.rows("test"))} test in {len(listing.class_names)} classes; typical short side {short} px.{uneven}
+# {num_train} train, {num_val} val, {num_test} test in {num_classes} classes; typical short side {short} px.{uneven}
 # Next: ablate plan THIS_FILE (what it will cost), then ablate run THIS_FILE.
 study: {name}-tricks
 question: Which tricks help on {name}?
 base:                                   # the bare recipe: every arm starts from it
-  data: {{kind: image_folder, path: {folder!r}, image_size_px: {size}}}
+  data: {{kind: image_folder, path: {json.dumps(folder, ensure_ascii=False)}, image_size_px: {size}}}
   model: {{kind: timm, name: {model}}}  # any name of timm.list_models()
   optimizer: {{kind: sgd, lr: 0.1, momentum: 0.9, weight_decay: 5.0e-5}}
   budget: {{epochs: {epochs}, batch_size: {batch}}}
