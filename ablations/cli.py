@@ -66,7 +66,7 @@ def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
     from ablations.mlflow_projection import tracking_uri
     from reports.analysis import analyse
     from reports.load import load_study
-    from reports.text import COLUMNS, to_json, verdict_rows
+    from reports.text import SHORT_COLUMNS, to_json, verdict_rows
 
     analysis = analyse(load_study(home, study))
     if as_json:
@@ -74,10 +74,10 @@ def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
     else:
         console = Console()
         table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
-        for column in COLUMNS:
+        for column in SHORT_COLUMNS:
             table.add_column(column, overflow="fold")
         for row in verdict_rows(analysis):
-            table.add_row(*row.cells)
+            table.add_row(*row.short_cells)
         console.print(table)
         counts = outcome.counts
         if outcome.already_done:

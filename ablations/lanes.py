@@ -167,7 +167,8 @@ def reserve_stream_cpus(sizes: LaneSizes) -> PlacementGroup:
     if not reserved.wait(RESERVE_TIMEOUT_S):
         remove_placement_group(reserved)
         raise ResourceError(
-            f"{sizes.data_cpus:g} CPUs for the data streams were not free within {RESERVE_TIMEOUT_S} s: other jobs hold "
+            f"{sizes.data_cpus:g} CPUs for the data streams were not free within {RESERVE_TIMEOUT_S} s: "
+            "other jobs hold "
             "the cluster. Wait for them, or lower resources.data_cpus"
         )
     return reserved

@@ -86,7 +86,7 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
 
 
 def noise(planned: Planned, home: Home) -> Noise | None:
-    """From this plan's finished arms if at least one has two seeds, else the binomial prior; None where neither is known.
+    """From this plan's finished arms if one has two seeds, else the binomial prior; None where neither is known.
 
     The prior: var = error / (2 n), for the share of right answers on n samples (Jordan 2023, arXiv:2304.01910).
     """
@@ -94,8 +94,8 @@ def noise(planned: Planned, home: Home) -> Noise | None:
     scale = 100.0 if metric in IN_POINTS else 1.0
     records = read_records(home)
     squares, df = 0.0, 0
-    for arm in planned.plan.arms:
-        found = [records.get((arm.final.stage_hash, seed)) for seed in planned.plan.seeds]
+    for stage_hash in {arm.final.stage_hash for arm in planned.plan.arms}:  # arms that share runs count once
+        found = [records.get((stage_hash, seed)) for seed in planned.plan.seeds]
         values = [r.metrics[f"val/{metric}"] * scale for r in found if r and f"val/{metric}" in r.metrics]
         if len(values) >= 2:
             mean = sum(values) / len(values)
@@ -131,7 +131,8 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images in "
         f"{len(plan.data.class_names)} classes (fingerprint {plan.data.fingerprint[:12]})",
         *(f"          {note}" for note in plan.data.notes),
-        f"design    {plan.design}, seeds {', '.join(map(str, plan.seeds))}; judged by val {plan.metric.name} at the last "
+        f"design    {plan.design}, seeds {', '.join(map(str, plan.seeds))}; judged by val "
+        f"{plan.metric.name} at the last "
         f"epoch, delta {plan.metric.delta:g} {unit}".rstrip(),
         f"arms      {len(plan.arms)}",
     ]
@@ -148,7 +149,8 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
         f"to do     {cost.pending} ({cost.finished} are finished already and reused)",
         f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
-        f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, start-up and cost block "
+        f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
+        "start-up and cost block "
         f"apart; one seed more: {len(planned.runs) // each} runs"
         + ("" if cost.measured else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}",

@@ -38,6 +38,14 @@ from reports.html import write_report
 from reports.load import load_study
 
 POLL_S = 0.5
+# Of a Ray started here. Data tasks take fractions of a CPU, so there are more worker processes than CPUs; Ray would end
+# the idle ones after a second and pay for new ones at every stage.
+LOCAL_RAY = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",
+    "RAY_num_workers_soft_limit": "64",
+    "RAY_worker_maximum_startup_concurrency": "8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,10 @@ def connect() -> None:
     """Join the cluster that the environment names, or start Ray on this machine."""
     if ray.is_initialized():
         return
-    for name in ("ray", "ray.data", "ray.train"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's own advice against a warning at start
+    for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, value in LOCAL_RAY.items():
+        os.environ.setdefault(name, value)
     if has_cluster():
         ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
     else:

@@ -7,6 +7,7 @@ from reports.scale import Scale, scale_of
 from reports.wording import range_text
 
 COLUMNS = ("factor", "added to bare", "removed from full", "verdict", "step cost")
+SHORT_COLUMNS = ("factor", "added to bare", "verdict", "removed from full", "verdict", "step cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,18 @@ class VerdictRow:
     verdict: str
     step_cost: str
     control: bool
+    added_verdict: str
+    removed_verdict: str
 
     @property
     def cells(self) -> tuple[str, ...]:
         """In the order of COLUMNS."""
         return (self.factor, self.added, self.removed, self.verdict, self.step_cost)
+
+    @property
+    def short_cells(self) -> tuple[str, ...]:
+        """In the order of SHORT_COLUMNS: one line in a terminal; the sentences are in the report."""
+        return (self.factor, self.added, self.added_verdict, self.removed, self.removed_verdict, self.step_cost)
 
 
 def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
@@ -98,7 +106,16 @@ def _row(analysis: Analysis, factor: str, scale: Scale) -> VerdictRow:
         verdict=verdict,
         step_cost=ratio_text(first.step_ratio),
         control=first.control,
+        added_verdict=_short_verdict(added),
+        removed_verdict=_short_verdict(removed),
     )
+
+
+def _short_verdict(effect: Effect | None) -> str:
+    if effect is None or not effect.control:
+        return "" if effect is None else str(effect.verdict)
+    passed = {True: "as expected", False: "NOT as expected", None: "undecided"}[effect.as_expected]
+    return f"{effect.verdict} ({passed})"
 
 
 def _escape(text: str) -> str:

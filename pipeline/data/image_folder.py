@@ -52,7 +52,8 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
     if not found:
         raise DataError(
             f"data.path: no image below {spec.path!r} lies in a class folder (looked for "
-            f"{' '.join(sorted(EXTENSIONS))}). Expected {spec.path}/CLASS/IMAGE.jpg or {spec.path}/train/CLASS/IMAGE.jpg."
+            f"{' '.join(sorted(EXTENSIONS))}). Expected {spec.path}/CLASS/IMAGE.jpg or "
+            f"{spec.path}/train/CLASS/IMAGE.jpg."
         )
     if any(roles) and not all(roles):
         stray = next(entry[0] for entry, role in zip(found, roles, strict=True) if role is None)

@@ -1,4 +1,4 @@
-"""The training samples before any batch is planned, and how an epoch is drawn from them. No torch: data tasks read this."""
+"""The training samples before any batch is planned, and how an epoch is drawn. No torch: data tasks read this."""
 
 from dataclasses import dataclass
 

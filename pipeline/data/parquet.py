@@ -52,7 +52,8 @@ def scan_parquet(spec: Parquet) -> Listing:
                     chunks.append(ReadChunk(rows, (spec.path, path, spec.image_column, group, start)))
                 ids.extend(f"{relative}#{group}.{i}" for i in range(len(labels)))
                 content.extend(f"{digest}.{group}.{i}" for i in range(len(labels)))
-                roles.extend([_role_of(relative)] * len(labels))
+                role: Role | None = _role_of(relative)
+                roles.extend(role for _ in labels)
                 raw_labels.extend(labels)
     if any(roles) and not all(roles):
         raise DataError(
@@ -105,7 +106,8 @@ def number_labels(
     names = names or tuple(str(i) for i in range(int(labels.max()) + 1))
     if labels.min() < 0 or labels.max() >= len(names):
         raise DataError(
-            f"data.label_column: labels run from {labels.min()} to {labels.max()}, but there are {len(names)} class names."
+            f"data.label_column: labels run from {labels.min()} to {labels.max()}, but there are "
+            f"{len(names)} class names."
         )
     return names, labels
 
@@ -123,7 +125,7 @@ def _file_digest(fs: fsspec.AbstractFileSystem, path: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     with fs.open(path, "rb") as handle:
         while block := handle.read(1 << 22):
-            digest.update(block)
+            digest.update(bytes(block))  # type: ignore[arg-type] - opened as "rb"
     return digest.hexdigest()
 
 

@@ -127,7 +127,7 @@ def prepare(spec: AnyData, listing: Listing) -> Prepared:
     num_tasks = max(1, min(len(listing.chunks), 4 * int(ray.cluster_resources().get("CPU", 1))))
     chunks = ray.data.from_items([{"chunk": i} for i in range(len(listing.chunks))], override_num_blocks=num_tasks)
     dataset = chunks.map_batches(
-        _prepare_block,
+        _prepare_block,  # type: ignore[arg-type] - fn_kwargs gives the other arguments
         fn_kwargs={"spec": spec, "chunks_ref": ray.put(listing.chunks)},
         batch_size=None,
         batch_format="numpy",
@@ -136,7 +136,7 @@ def prepare(spec: AnyData, listing: Listing) -> Prepared:
     return locate(dataset, spec, listing)
 
 
-def locate(dataset: "ray.data.MaterializedDataset", spec: AnyData, listing: Listing) -> Prepared:
+def locate(dataset: Any, spec: AnyData, listing: Listing) -> Prepared:
     """Find every row's block and place, and apply the policy for bad images."""
     blocks = tuple(dataset.to_arrow_refs())
     block_of_row = np.full(len(listing.ids), -1, dtype=np.int32)

@@ -109,6 +109,7 @@ def _leg_pixels(
     )
     planned = iter(leg)
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=2):
+        assert isinstance(table, pa.Table)
         for scalar in table.column("pixels"):
             batch = next(planned)
             shape = (len(batch.rows), batch.size_px, batch.size_px, 3)

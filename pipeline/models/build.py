@@ -1,6 +1,7 @@
 """Spec to network. The only place that knows timm's model names."""
 
 import difflib
+from typing import Any
 
 import timm
 from torch import nn
@@ -38,5 +39,5 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
             return SmallCnnNet(num_classes, spec.width, spec.drop_rate)
         case Timm():
             check_model(spec)
-            options = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
+            options: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
             return timm.create_model(spec.name, num_classes=num_classes, drop_rate=spec.drop_rate, **options)

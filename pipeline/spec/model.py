@@ -21,7 +21,8 @@ class Model(Frozen):
         """
         if self.num_classes is not None and self.num_classes < data_classes:
             raise SpecError(
-                f"model.num_classes={self.num_classes}, but the data has {data_classes} classes; raise it, or leave it out"
+                f"model.num_classes={self.num_classes}, but the data has {data_classes} classes; raise it, or "
+                "leave it out"
             )
         return self.num_classes or data_classes
 

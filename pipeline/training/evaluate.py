@@ -54,7 +54,7 @@ def all_metrics(predictions: dict[str, np.ndarray]) -> dict[str, float]:
         **quick_metrics(predictions),
         "top5": float(predictions["top5_hit"].mean()),
         "balanced_accuracy": float(balanced_accuracy_score(label, predicted)),
-        "macro_f1": float(f1_score(label, predicted, average="macro", zero_division=0)),
+        "macro_f1": float(f1_score(label, predicted, average="macro", zero_division=0)),  # type: ignore[arg-type] - a number is allowed
         "brier": float(predictions["brier"].mean()),
         "ece": expected_calibration_error(predictions["confidence"], (predicted == label).astype(np.float64)),
     }

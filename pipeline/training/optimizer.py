@@ -17,7 +17,8 @@ def check_optimizer(spec: AnyOptimizer, where: str = "optimizer") -> None:
         SpecError: with the nearest names.
     """
     if isinstance(spec, TimmOptimizer) and spec.name not in timm.optim.list_optimizers():
-        near = difflib.get_close_matches(spec.name, timm.optim.list_optimizers(), n=4, cutoff=0.4)
+        known = [str(name) for name in timm.optim.list_optimizers()]
+        near = difflib.get_close_matches(spec.name, known, n=4, cutoff=0.4)
         raise SpecError(f"{where}.name: timm.optim has no optimizer {spec.name!r}; the nearest are {', '.join(near)}")
 
 

@@ -74,7 +74,8 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     spec = job.spec
     if spec.budget.num_shards % team.world_size:
         raise SpecError(
-            f"budget.num_shards={spec.budget.num_shards} cannot be shared by {team.world_size} workers; make it a multiple"
+            f"budget.num_shards={spec.budget.num_shards} cannot be shared by {team.world_size} workers; make "
+            "it a multiple"
         )
     context = StageContext(
         seed=job.seed,
