@@ -94,7 +94,7 @@ def noise(planned: Planned, home: Home) -> Noise | None:
     scale = 100.0 if metric in IN_POINTS else 1.0
     records = read_records(home)
     squares, df = 0.0, 0
-    for stage_hash in {arm.final.stage_hash for arm in planned.plan.arms}:  # arms that share runs count once
+    for stage_hash in dict.fromkeys(arm.final.stage_hash for arm in planned.plan.arms):  # shared runs count once
         found = [records.get((stage_hash, seed)) for seed in planned.plan.seeds]
         values = [r.metrics[f"val/{metric}"] * scale for r in found if r and f"val/{metric}" in r.metrics]
         if len(values) >= 2:

@@ -1,6 +1,7 @@
 import json
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -86,8 +87,8 @@ def test_a_factor_that_changes_something_has_another_hash(patch: dict) -> None:
     assert final(planned, "+something") != final(planned, "bare")
 
 
-def renamed(**changes: object) -> GridSpec:
-    fields: dict = {"factors": {"mixup": MIXUP, "distill": DISTILL}, "controls": {"placebo": PLACEBO}}
+def renamed(**changes: Any) -> GridSpec:
+    fields: dict[str, Any] = {"factors": {"mixup": MIXUP, "distill": DISTILL}, "controls": {"placebo": PLACEBO}}
     return grid(**(fields | changes))
 
 

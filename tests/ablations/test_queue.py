@@ -229,7 +229,8 @@ def test_draining_finishes_what_runs_and_starts_nothing_new() -> None:
 def test_timing_comes_when_nothing_runs_and_goes_to_one_lane() -> None:
     queue = StageQueue([A, B], frozenset(), timing=TimingJob("block", (A, B), rounds=2))
     one, two = Lane(queue, "lane 0"), Lane(queue, "lane 1")
-    one.ask(), two.ask()
+    one.ask()
+    two.ask()
     one.hand_in()
     assert isinstance(one.ask(), Wait), "B runs"
     two.hand_in(State.FAILED)
@@ -268,7 +269,8 @@ def test_timing_that_kills_its_worker_is_given_up_after_so_many_attempts() -> No
 def test_the_snapshot_says_what_each_lane_does(note: str, shown: str) -> None:
     queue = StageQueue([A], frozenset())
     lane, idle = Lane(queue, "lane 0"), Lane(queue, "lane 1")
-    lane.ask(), idle.ask()
+    lane.ask()
+    idle.ask()
     queue.progress(lane.name, lane.incarnation, note)
     assert queue.snapshot().lanes == {"lane 0": shown}
     lane.hand_in()
