@@ -139,5 +139,5 @@ def test_missing_files_and_half_named_splits(tmp_path: Path) -> None:
         scan_parquet(Parquet(path=str(tmp_path / "empty")))
     write(tmp_path / "half/train.parquet", [0, 1])
     write(tmp_path / "half/other.parquet", [0, 1])
-    with pytest.raises(DataError, match="some files of .* name a split"):
+    with pytest.raises(DataError, match=r"some files of .* name a split"):
         scan_parquet(Parquet(path=str(tmp_path / "half")))

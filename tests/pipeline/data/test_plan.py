@@ -95,7 +95,7 @@ def test_evaluation_sees_every_row_exactly_once(world_size: int, batch_size: int
             assert batch.step not in numbered
             assert (batch.role, batch.epoch, batch.size_px) == ("val", 3, 32)
             numbered[batch.step] = batch.rows.tolist()
-    assert sum((numbered[i] for i in sorted(numbered)), []) == SPLIT.rows.tolist()
+    assert [row for i in sorted(numbered) for row in numbered[i]] == SPLIT.rows.tolist()
 
 
 def test_a_stage_alternates_training_and_evaluation() -> None:

@@ -32,5 +32,5 @@ def test_impossible_optimizers_are_refused_with_their_path(value: dict[str, obje
 
 @pytest.mark.parametrize("value", [{"kind": "cosine", "final_frac": 1.5}, {"kind": "constant", "warmup_epochs": -1}])
 def test_impossible_schedules_are_refused(value: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="less than or equal to 1|greater than or equal to 0"):
+    with pytest.raises(ValidationError, match=r"less than or equal to 1|greater than or equal to 0"):
         TypeAdapter(AnySchedule).validate_python(value)

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import strategies
+from pipeline.strategies import CATALOGUE
+from tests.pipeline.stages import EXAMPLES
+from tests.pipeline.strategies import contract
+from tests.test_architecture import STRATEGY_HUBS
+
+
+@pytest.mark.parametrize("kind", CATALOGUE)
+@pytest.mark.parametrize("check", contract.BATTERY, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_contract(kind: str, check: Callable[[str], None]) -> None:
+    check(kind)
+
+
+def test_the_modules_of_the_folder_are_the_catalogue() -> None:
+    assert strategies.__file__ is not None
+    modules = {path.stem for path in Path(strategies.__file__).parent.glob("*.py")} - set(STRATEGY_HUBS)
+    assert modules == set(CATALOGUE), "each strategy has a file of its own and a place in AnyStrategy"
+    for kind, config in CATALOGUE.items():
+        assert config.__module__ == f"pipeline.strategies.{kind}"
+
+
+def test_every_entry_has_an_example_and_a_test_file() -> None:
+    assert set(EXAMPLES) == set(CATALOGUE)
+    tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert set(CATALOGUE) <= tests
+
+
+@pytest.mark.parametrize("kind", CATALOGUE)
+def test_titles_are_unique(kind: str) -> None:
+    assert [config.card.title for config in CATALOGUE.values()].count(CATALOGUE[kind].card.title) == 1

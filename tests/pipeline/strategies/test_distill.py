@@ -1,0 +1,104 @@
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from pipeline.spec.links import StageRef
+from pipeline.strategies.distill import DistillConfig, distillation_loss
+from pipeline.tasks.classify import cross_entropy
+from tests.pipeline.strategies.contract import context, make_batch, teacher_of
+
+
+def random_logits(seed: int, scale: float = 3.0) -> torch.Tensor:
+    return scale * torch.randn(6, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def softmax(row: list[float], temperature: float) -> list[float]:
+    powers = [math.exp(x / temperature) for x in row]
+    return [power / sum(powers) for power in powers]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_it_is_the_divergence_written_out(temperature: float) -> None:
+    student, teacher = random_logits(0), random_logits(1)
+    total = 0.0
+    for s, t in zip(student.tolist(), teacher.tolist(), strict=True):
+        p, q = softmax(t, temperature), softmax(s, temperature)
+        total += sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    expected = temperature**2 * total / len(student)
+    assert float(distillation_loss(student, teacher, temperature)) == pytest.approx(expected, rel=1e-9)
+    theirs = nn.KLDivLoss(reduction="batchmean")(
+        (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
+    )
+    torch.testing.assert_close(distillation_loss(student, teacher, temperature), temperature**2 * theirs)
+
+
+def test_equal_networks_have_nothing_to_learn() -> None:
+    student = random_logits(0).requires_grad_()
+    loss = distillation_loss(student, student.detach(), 4.0)
+    (gradient,) = torch.autograd.grad(loss, student)
+    assert float(loss) == pytest.approx(0.0, abs=1e-12)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-12, rtol=0)
+
+
+def test_at_high_temperature_it_matches_centred_logits() -> None:
+    """Hinton et al. 2015, equation 4: T^2 KL tends to the squared difference of centred logits over 2 K."""
+    student, teacher = random_logits(0), random_logits(1)
+    difference = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
+    expected = float((difference**2).sum(1).mean() / (2 * 5))
+    assert float(distillation_loss(student, teacher, 1e4)) == pytest.approx(expected, rel=1e-2)
+
+
+def test_extreme_logits_stay_finite() -> None:
+    student = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    loss = distillation_loss(student, torch.tensor([[-1e4, 1e4, 0.0]]), 1.0)
+    (gradient,) = torch.autograd.grad(loss, student)
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, 1.0])
+def test_terms_are_weighted_and_the_teacher_sees_the_same_images(weight: float) -> None:
+    config = DistillConfig(teacher=StageRef(stage="teacher"), temperature=2.0, weight=weight)
+    batch, logits = make_batch(), random_logits(3).float()[:, :5]
+    batch = type(batch)(batch.images[:6], batch.labels[:6], batch.targets[:6])
+    terms = config.runtime(config, context()).wrap_loss(cross_entropy)(logits, batch)
+    assert list(terms) == ["cross_entropy", "distill"]
+    torch.testing.assert_close(terms["cross_entropy"], (1 - weight) * cross_entropy(logits, batch)["cross_entropy"])
+    teacher_logits = teacher_of("teacher")(batch.images)
+    torch.testing.assert_close(terms["distill"], weight * distillation_loss(logits, teacher_logits, 2.0))
+
+
+def test_the_teacher_gets_no_gradient() -> None:
+    config = DistillConfig(teacher=StageRef(stage="teacher"))
+    distill = config.runtime(config, context())
+    batch = make_batch()
+    logits = torch.zeros(8, 5, requires_grad=True)
+    terms = distill.wrap_loss(cross_entropy)(logits, batch)
+    (terms["cross_entropy"] + terms["distill"]).backward()
+    teacher: nn.Module = distill._teacher  # type: ignore[attr-defined]
+    assert logits.grad is not None
+    assert all(p.grad is None for p in teacher.parameters())
+    assert not teacher.training
+
+
+def test_it_asks_for_the_stage_it_names() -> None:
+    asked = []
+    config = DistillConfig(teacher=StageRef(stage="big"))
+    stage = context()
+
+    def load(name: str) -> nn.Module:
+        asked.append(name)
+        return teacher_of(name)
+
+    config.runtime(config, type(stage)(stage.seed, 5, 4, stage.device, load))
+    assert asked == ["big"]
+    assert config.needs() == ("big",)
+
+
+@pytest.mark.parametrize("fault", [{"weight": 0.0}, {"weight": 1.1}, {"temperature": 0.0}, {"teacher": "x"}])
+def test_impossible_values_are_refused(fault: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(fault))):
+        DistillConfig.model_validate({"teacher": {"stage": "t"}} | fault)

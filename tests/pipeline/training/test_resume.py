@@ -1,0 +1,138 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.handle import DataHandle
+from pipeline.experiment import StageSpec
+from pipeline.strategies import CATALOGUE
+from pipeline.training import checkpoint, loop
+from pipeline.training.job import StageJob
+from pipeline.training.loop import EpochReport
+from pipeline.training.setup import build_setup
+from pipeline.training.team import Team
+from pipeline.types import StageResult
+from tests.pipeline.inline import without_ray
+from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
+
+STAGES = {
+    "bare": digits_stage(),
+    "adamw, cosine": digits_stage(
+        optimizer={"kind": "adamw"}, schedule={"kind": "cosine", "warmup_epochs": 1}, model={"kind": "small_cnn"}
+    ),
+    "two shards": digits_stage(budget={"epochs": 3, "batch_size": 64, "num_shards": 2}),
+    "dropout": digits_stage(model={"kind": "small_cnn", "width": 4, "drop_rate": 0.5}),
+    "bf16": digits_stage(precision="bf16"),
+    **{kind: digits_stage(example(kind)) for kind in CATALOGUE},
+    "all but distill": digits_stage(*(example(kind) for kind in CATALOGUE if kind != "distill")),
+}
+
+
+class PowerCut(Exception):
+    """What no code expects."""
+
+
+@pytest.fixture(scope="module")
+def teacher(digits_memory: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageJob:
+    """A trained stage with the files that the recorder leaves."""
+    spec = digits_stage(name="teacher", model={"kind": "small_cnn", "width": 6})
+    job = stage_job(spec, tmp_path_factory.mktemp("teacher"))
+    with pytest.MonkeyPatch.context() as patch:
+        without_ray(patch)
+        train_alone(job, digits_memory)
+    (job.runs_dir / job.key / "spec.json").write_text(spec.model_dump_json())
+    return job
+
+
+def job_in(folder: Path, spec: StageSpec, teacher: StageJob) -> StageJob:
+    shutil.copytree(teacher.runs_dir, folder / "runs")
+    return stage_job(spec, folder, ancestors={"teacher": teacher.key})
+
+
+def stop_at(epoch: int) -> Any:
+    def watch(report: EpochReport) -> None:
+        if report.epoch == epoch:
+            raise PowerCut
+
+    return watch
+
+
+def weights_of(job: StageJob) -> dict[str, torch.Tensor]:
+    return checkpoint.load(job.model_path(job.key), torch.device("cpu"))["model"]
+
+
+def assert_same(job: StageJob, result: StageResult, other_job: StageJob, other: StageResult) -> None:
+    assert result.record.metrics == other.record.metrics
+    assert result.curves.series == other.curves.series
+    assert (result.curves.lr, result.curves.image_size_px) == (other.curves.lr, other.curves.image_size_px)
+    for name, column in other.predictions.items():
+        np.testing.assert_array_equal(result.predictions[name], column, err_msg=name)
+    for name, value in weights_of(other_job).items():
+        assert torch.equal(weights_of(job)[name], value), name
+    assert result.record.cost is not None and other.record.cost is not None
+    assert result.record.cost.samples_seen == other.record.cost.samples_seen
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_interrupted_and_resumed_is_never_interrupted(
+    inline_digits: DataHandle, teacher: StageJob, tmp_path: Path, name: str
+) -> None:
+    """Also shows that two runs of one stage are bit-identical: the first epoch is trained twice."""
+    whole_job, cut_job = (job_in(tmp_path / folder, STAGES[name], teacher) for folder in ("whole", "cut"))
+    whole = train_alone(whole_job, inline_digits)
+    with pytest.raises(PowerCut):
+        train_alone(cut_job, inline_digits, stop_at(2))
+    assert checkpoint.load(cut_job.checkpoint, torch.device("cpu"))["epoch"] == 1
+    torch.manual_seed(12345)  # nothing may depend on where the global generator stands
+    epochs: list[int] = []
+    resumed = train_alone(cut_job, inline_digits, lambda report: epochs.append(report.epoch))
+    assert epochs == [2, 3]
+    assert "resumed after epoch 1" in resumed.log
+    assert_same(cut_job, resumed, whole_job, whole)
+
+
+def test_a_cut_after_the_last_epoch(
+    inline_digits: DataHandle, teacher: StageJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is not written yet, so the stage is trained again from its checkpoint: one must be left to train."""
+    whole_job, cut_job = (job_in(tmp_path / folder, digits_stage(), teacher) for folder in ("whole", "cut"))
+    whole = train_alone(whole_job, inline_digits)
+
+    def cut(*_: object) -> StageResult:
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "finished_result", cut)
+        with pytest.raises(PowerCut):
+            train_alone(cut_job, inline_digits)
+    assert_same(cut_job, train_alone(cut_job, inline_digits), whole_job, whole)
+
+
+def test_between_checkpoints_nothing_is_written(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+    job = job_in(tmp_path / "a", digits_stage(), teacher)
+    seldom = StageJob(**{name: getattr(job, name) for name in job.__slots__} | {"checkpoint_interval_s": 3600.0})
+    train_alone(seldom, inline_digits)
+    assert not job.checkpoint.exists()
+
+
+def test_starting_weights_of_an_earlier_stage(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+    spec = digits_stage(model={"kind": "small_cnn", "width": 6}, init={"kind": "from_stage", "stage": "teacher"})
+    setup = build_setup(job_in(tmp_path / "a", spec, teacher), inline_digits, Team.alone())
+    for name, value in setup.model.state_dict().items():
+        assert torch.equal(value, weights_of(teacher)[name]), name
+
+
+def test_a_teacher_whose_weights_are_gone(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+    job = job_in(tmp_path / "a", STAGES["distill"], teacher)
+    job.model_path(teacher.key).unlink()
+    with pytest.raises(Exception, match=r"stage 'teacher' .* its weights .*model.pt are gone; run it again"):
+        train_alone(job, inline_digits)
+
+
+def test_the_stored_spec_decides_the_teachers_shape(teacher: StageJob) -> None:
+    stored = json.loads((teacher.runs_dir / teacher.key / "spec.json").read_text())
+    assert stored["model"]["width"] == 6 != STAGES["distill"].model.model_dump()["width"]
