@@ -1,0 +1,220 @@
+"""The command as a person meets it, without Ray: messages, exit codes, JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+import ray
+import typer
+
+from ablations import cli
+from ablations.home import Home
+from reports.load import load_study
+from tests.ablations.grids import HEAD
+from tests.ablations.kept_results import keep_study, study_plan
+from tests.ablations.studies import CommandResult, ablate, write_grid
+from tests.ablations.test_starter import image_folder
+
+LR = "factors: {a: {optimizer.lr: 0.2}}\n"
+FOLDER_GRID = HEAD.replace("{kind: digits}", "{kind: image_folder, path: photos, image_size_px: 16}") + LR
+
+
+def refused(result: CommandResult) -> str:
+    """The message of a command that ended as bad input should: exit code 2, no traceback, nothing printed as result."""
+    assert result.exit_code == 2, result
+    assert "Traceback" not in result.err and result.out == ""
+    assert result.err.startswith("error: ")
+    return result.err
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BAD_GRIDS = {
+    "no mapping": ("- a\n", ["grid.yaml", "expected a mapping", "a list"]),
+    "typo in a strategy": (
+        HEAD + "factors: {a: {strategies: [{kind: mixupp}]}}\n",
+        ["grid.yaml", "factors.a.strategies", "'mixupp'", "did you mean 'mixup'?"],
+    ),
+    "no factor": (HEAD + "factors: {}\n", ["grid.yaml", "factors", "at least 1"]),
+    "one field, two factors": (
+        HEAD + "factors: {a: {optimizer.lr: 0.2}, b: {optimizer.lr: 0.3}}\n",
+        ["grid.yaml", "'a' and 'b'", "'optimizer.lr'"],
+    ),
+    "unknown model": (
+        HEAD.replace("{kind: small_cnn, width: 4}", "{kind: timm, name: resnet10tt}") + LR,
+        ["model.name", "'resnet10tt'", "resnet10t,"],
+    ),
+    "batch above the split": (HEAD.replace("20", "301") + LR, ["budget.batch_size=301", "300 images"]),
+    "head too small": (
+        HEAD.replace("width: 4", "width: 4, num_classes: 9") + LR,
+        ["model.num_classes=9", "10 classes"],
+    ),
+    "missing folder": (FOLDER_GRID, ["data.path", "'photos' is not a folder"]),
+}
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+@pytest.mark.parametrize("fault", BAD_GRIDS)
+def test_bad_input_is_refused_before_ray_starts(here: Path, command: str, fault: str) -> None:
+    text, parts = BAD_GRIDS[fault]
+    Path("grid.yaml").write_text(text)
+    message = refused(ablate(command, "grid.yaml"))
+    for part in parts:
+        assert part in message
+    assert not ray.is_initialized()
+    assert [path.name for path in here.iterdir()] == ["grid.yaml"], "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("folders", "parts"),
+    [
+        ({"cat": 9}, ["photos", "found 1 class (cat)", "at least two"]),
+        ({"train/cat": 9, "train/dog": 9, "val/cat": 2}, ["val has no image of class 'dog'"]),
+        ({"train/cat": 9, "val/cat": 2, "val/dog": 2}, ["train has no image of class 'dog'"]),
+    ],
+)
+def test_a_folder_that_cannot_be_studied_is_refused_before_ray_starts(
+    here: Path, folders: dict[str, int], parts: list[str]
+) -> None:
+    image_folder(here / "photos", folders)
+    Path("grid.yaml").write_text(FOLDER_GRID)
+    message = refused(ablate("run", "grid.yaml"))
+    for part in parts:
+        assert part in message
+    assert not ray.is_initialized()
+
+
+def test_images_beside_no_class_folder_are_refused(here: Path) -> None:
+    image_folder(here, {"photos": 3})
+    Path("grid.yaml").write_text(FOLDER_GRID)
+    assert "no image below 'photos' lies in a class folder" in refused(ablate("run", "grid.yaml"))
+
+
+def test_a_study_that_cannot_name_a_folder_is_refused_before_ray_starts(here: Path) -> None:
+    Path("grid.yaml").write_text(HEAD.replace("tricks", "a..b") + LR)
+    assert "study name 'a..b' cannot name a folder" in refused(ablate("run", "grid.yaml"))
+    assert not ray.is_initialized()
+
+
+def test_a_missing_grid_is_named(here: Path) -> None:
+    assert "nowhere.yaml: cannot be read" in refused(ablate("run", "nowhere.yaml"))
+
+
+def test_every_fault_has_a_line_of_its_own(here: Path) -> None:
+    Path("grid.yaml").write_text(HEAD + LR + "max_runs: 0\nseed: 1\n")
+    lines = refused(ablate("validate", "grid.yaml")).splitlines()
+    assert len(lines) == 2 and all(line.startswith("error: grid.yaml: ") for line in lines)
+
+
+def test_a_good_grid_is_fine_and_its_counts_are_said(here: Path) -> None:
+    grid = write_grid(here / "grid.yaml")
+    result = ablate("validate", grid)
+    assert (result.exit_code, result.err) == (0, "")
+    # bare, two factors, full, placebo; a teacher more
+    assert result.out.rstrip().endswith("fine. 5 arms, 6 training runs")
+
+
+def test_the_data_option_and_its_variable_replace_the_path(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image_folder(here / "elsewhere", {"cat": 20, "dog": 20})
+    Path("grid.yaml").write_text(FOLDER_GRID)
+    assert "'photos'" in refused(ablate("validate", "grid.yaml"))
+    assert ablate("validate", "grid.yaml", "--data", here / "elsewhere").exit_code == 0
+    monkeypatch.setenv("ABLATE_DATA", str(here / "elsewhere"))
+    assert ablate("validate", "grid.yaml").exit_code == 0
+    assert "'nowhere'" in refused(ablate("validate", "grid.yaml", "--data", "nowhere"))
+
+
+def test_a_plan_as_json_says_what_would_run_and_runs_nothing(here: Path) -> None:
+    grid = write_grid(here / "grid.yaml")
+    result = ablate("plan", grid, "--json", "--home", here / "home")
+    plan = json.loads(result.out)
+    assert plan["study"] == "small"
+    assert plan["runs"] == {"unique": 6, "finished": 0, "pending": 6, "shared": 1}
+    assert set(plan["arms"]) == {"bare", "+smoothing", "+distill", "+placebo", "full"}
+    assert plan["arms"]["+distill"][0] == plan["arms"]["full"][0], "one teacher"
+    assert plan["smallest_detectable"] is None, "one seed allows no verdict"
+    assert not (here / "home").exists() and not ray.is_initialized()
+    text = ablate("plan", grid, "--home", here / "home").out
+    assert "6 unique training runs" in text and "no verdict is possible" in text
+
+
+def test_a_started_grid_is_valid_and_never_overwritten(here: Path) -> None:
+    image_folder(here / "photos", {"cat": 20, "dog": 20})
+    assert "next: ablate plan grid.yaml" in ablate("init", "photos", "--out", "grid.yaml").out
+    assert ablate("validate", "grid.yaml").exit_code == 0
+    before = Path("grid.yaml").read_text()
+    assert "grid.yaml exists already" in refused(ablate("init", "photos", "--out", "grid.yaml"))
+    assert Path("grid.yaml").read_text() == before == ablate("init", "photos").out.removesuffix("\n")
+    assert "'nowhere' is not a folder" in refused(ablate("init", "nowhere"))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("kept") / "home")
+    keep_study(home, study_plan())
+    return home
+
+
+@pytest.mark.parametrize("command", [("status",), ("report",), ("report", "--format", "md"), ("sync",)])
+def test_an_unknown_study_is_refused_with_those_there_are(kept: Home, command: tuple[str, ...]) -> None:
+    message = refused(ablate(command[0], "trick", *command[1:], "--home", kept.root))
+    assert "'trick'" in message and "tricks" in message.replace("'trick'", "")
+
+
+def test_status_counts_what_is_kept(kept: Home, here: Path) -> None:
+    assert ablate("status", "--home", kept.root).out.startswith("tricks: 4 of 6 runs finished, 1 failed")
+    empty = ablate("status", "--home", here / "empty")
+    assert empty.exit_code == 0 and "no study in" in empty.out and not (here / "empty").exists()
+
+
+def test_a_report_is_written_where_asked_and_in_each_format(kept: Home, here: Path) -> None:
+    assert ablate("report", "tricks", "--home", kept.root, "--out", "r.html").exit_code == 0
+    assert "Which tricks help?" in Path("r.html").read_text()
+    assert "|" in ablate("report", "tricks", "--home", kept.root, "--format", "md").out
+    assert json.loads(ablate("report", "tricks", "--home", kept.root, "--format", "json").out)
+    assert "'pdf' is not one of html, md, json" in refused(
+        ablate("report", "tricks", "--home", kept.root, "--format", "pdf")
+    )
+    assert load_study(kept.root, "tricks").plan == study_plan(), "a report changes nothing"
+
+
+def test_a_home_that_is_a_file_is_refused(here: Path) -> None:
+    Path("taken").write_text("")
+    write_grid(here / "grid.yaml")
+    assert "taken is a file, a folder was expected" in refused(ablate("run", "grid.yaml", "--home", "taken"))
+
+
+def test_the_schema_is_json_and_knows_the_fields() -> None:
+    schema = json.loads(ablate("schema").out)
+    assert {"study", "base", "factors"} <= set(schema["required"])
+
+
+def test_cards_are_listed_and_a_typo_is_corrected() -> None:
+    assert "mixup" in ablate("strategies").out
+    assert ablate("strategies", "mixup").out.startswith("Mixup")
+    assert "did you mean 'mixup'?" in refused(ablate("strategies", "mixupp"))
+
+
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_help_shows_an_example(command: str) -> None:
+    result = ablate(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: ablate {command}" in " ".join(result.out.split())
+
+
+def test_help_names_every_command() -> None:
+    words = ablate("--help").out.split()
+    assert set(COMMANDS) <= set(words) and "demo" in COMMANDS
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("runn", "grid.yaml"), ("plan", "grid.yaml", "--jsn")])
+def test_a_mistyped_command_or_option_is_exit_code_2(here: Path, arguments: tuple[str, ...]) -> None:
+    result = ablate(*arguments)
+    assert result.exit_code == 2 and "Traceback" not in result.err
