@@ -22,6 +22,7 @@ from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
+from pipeline.training.memory import trim_heap
 from pipeline.training.team import Team
 from pipeline.training.timing import time_stages
 from pipeline.types import StageResult
@@ -88,6 +89,7 @@ class _Worker:
 
     def _train(self, job: StageJob, attempt: int) -> None:
         result = self._attempt(job, attempt)
+        trim_heap()
         if self._team.rank == 0:
             ray.get(self._config.recorder.write.remote(result))
             shutil.rmtree(job.checkpoint.parent, ignore_errors=True)

@@ -32,6 +32,7 @@ from pipeline.spec.errors import ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, failed_result
+from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
 from pipeline.training.timing import TimingJob
 from reports.html import write_report
@@ -72,7 +73,7 @@ def connect() -> None:
         return
     for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for name, value in LOCAL_RAY.items():
+    for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
         os.environ.setdefault(name, value)
     if has_cluster():
         ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)

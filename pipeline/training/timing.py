@@ -4,13 +4,10 @@ Lanes share the machine, so their wall time carries no verdict. Here the stages 
 lane while the others wait; ratios are only ever taken within a round.
 """
 
-import ctypes
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -25,6 +22,7 @@ from pipeline.spec.records import TimingRecord
 from pipeline.training.environment import environment
 from pipeline.training.feed import Feed
 from pipeline.training.job import StageJob
+from pipeline.training.memory import PeakMemory
 from pipeline.training.setup import Setup, build_setup
 from pipeline.training.step import train_step
 from pipeline.training.team import Team
@@ -127,46 +125,3 @@ def weighted_step_ms(prepared: Prepared, seconds: float, team: Team) -> float:
     sizes: Sequence[tuple[int, int]] = sorted(prepared.epochs_at.items())
     total = sum(epochs * _time_steps(prepared, size, seconds / len(sizes), team) for size, epochs in sizes)
     return total / sum(epochs for _, epochs in sizes)
-
-
-class PeakMemory:
-    """Peak device memory in a block; on a CPU the growth of this process's resident set, if the kernel resets it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self.megabytes: float | None = None
-        self._before = 0.0
-
-    def __enter__(self) -> "PeakMemory":
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-        else:
-            _trim_heap()
-            try:
-                Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (proc(5))
-                self._before = _peak_resident_mb()
-            except OSError:
-                self._before = float("nan")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._device.type == "cuda":
-            self.megabytes = torch.cuda.max_memory_allocated(self._device) / 2**20
-        else:
-            grown = _peak_resident_mb() - self._before
-            self.megabytes = grown if grown == grown else None
-
-
-def _peak_resident_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _trim_heap() -> None:
-    """Give freed memory back, so that the next stage's growth is its own (glibc only)."""
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except OSError:
-        pass  # another C library: the figure is then a little low
