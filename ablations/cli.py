@@ -56,7 +56,11 @@ def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as
     place = Home.resolve(home)
     spec = _load(grid, data)
     planned = build_plan(spec, precision_of_hardware)
-    outcome = run_study(planned, place, spec.resources)
+    try:
+        outcome = run_study(planned, place, spec.resources)
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     _finish(place.root, planned.plan.study, outcome, as_json)
 
 
@@ -250,6 +254,3 @@ def main() -> None:
         for line in str(error).splitlines():
             typer.echo(f"error: {line}", err=True)
         sys.exit(EXIT_INPUT)
-    except KeyboardInterrupt:
-        typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
-        sys.exit(EXIT_INTERRUPTED)

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -279,7 +278,3 @@ def lost_result(lost: LostRun, handles: dict[str, DataHandle]) -> Any:
     fingerprint = handles[lost.job.data_key].fingerprint
     return failed_result(lost.job, fingerprint, failure, environment(torch.device("cpu")), lost.reason)
 
-
-def stop_now() -> None:
-    """After a second Ctrl-C: leave at once; checkpoints and records are on disk."""
-    print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201 - the last word of the process

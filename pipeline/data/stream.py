@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -109,8 +110,7 @@ def _leg_pixels(
     )
     planned = iter(leg)
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=2):
-        assert isinstance(table, pa.Table)
-        for scalar in table.column("pixels"):
+        for scalar in cast(pa.Table, table).column("pixels"):
             batch = next(planned)
             shape = (len(batch.rows), batch.size_px, batch.size_px, 3)
             yield np.frombuffer(scalar.as_buffer(), dtype=np.uint8).reshape(shape)

@@ -1,0 +1,83 @@
+"""What one more small trial costs in a warm lane, beside a Ray Train run per trial.
+
+Run: python tests/benchmarks/bench_trial_cost.py
+The same study of one-epoch trials is run with 4 and with 16 seeds of two arms; the difference in wall time over the 24
+trials more is the whole price of one (training included). Beside it: TorchTrainer.fit() of a loop that does nothing.
+"""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import ray
+from ray.train import RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from ablations.grid import parse_grid
+from ablations.home import Home
+from ablations.plan import build_plan
+from ablations.runner import connect, run_study
+from ablations.store import read_records
+
+GRID = {
+    "study": "trial-cost",
+    "base": {
+        "data": {"kind": "digits", "num_train": 100},
+        "model": {"kind": "small_cnn", "width": 4},
+        "optimizer": {"kind": "sgd"},
+        "budget": {"epochs": 1, "batch_size": 50},
+        "precision": "fp32",
+    },
+    "factors": {"smoothing": {"strategies": [{"kind": "label_smoothing"}]}},
+    "design": {"kind": "add_one_in"},
+    "resources": {"lanes": 1, "timing_rounds": 0},
+}
+FEW, MANY = 4, 16
+REPEATS = 3
+
+
+def study_s(num_seeds: int) -> tuple[float, float]:
+    """Wall seconds of the study, and the median seconds inside one trial's training."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder).resolve())
+        grid = parse_grid({**GRID, "seeds": num_seeds}, "bench")
+        start = time.perf_counter()
+        run_study(build_plan(grid, lambda precision: precision), home, grid.resources)
+        wall = time.perf_counter() - start
+        busy = statistics.median(r.cost.busy_s for r in read_records(home).values() if r.cost)
+    return wall, busy
+
+
+def fit_s() -> float:
+    """Wall seconds of a Ray Train run that does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        TorchTrainer(
+            lambda config: None,
+            train_loop_config={},
+            scaling_config=ScalingConfig(num_workers=1),
+            run_config=RunConfig(storage_path=folder),
+        ).fit()
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print both, interleaved."""
+    connect()
+    study_s(2)  # warm-up
+    ours, theirs, inside = [], [], []
+    for _ in range(REPEATS):
+        few, _ = study_s(FEW)
+        many, busy = study_s(MANY)
+        ours.append((many - few) / (2 * (MANY - FEW)))
+        inside.append(busy)
+        theirs.append(fit_s())
+    ray.shutdown()
+    print(f"one more trial in a warm lane {statistics.median(ours):.2f} s {[round(x, 2) for x in ours]}")
+    print(f"  of it inside its training   {statistics.median(inside):.2f} s")
+    print(f"a Ray Train run per trial     {statistics.median(theirs):.2f} s {[round(x, 2) for x in theirs]}")
+
+
+if __name__ == "__main__":
+    main()
