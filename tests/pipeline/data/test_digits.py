@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -5,7 +7,7 @@ from sklearn.datasets import load_digits
 from pipeline.data.digits import read_digits, scan_digits
 from pipeline.spec.data import Digits
 
-TRUTH = load_digits()
+TRUTH: Any = load_digits()
 
 
 def numbers(ids: tuple[str, ...]) -> list[int]:

@@ -128,7 +128,7 @@ def test_labels_that_cannot_be_used(tmp_path: Path, labels: list[Any], names: li
 def test_a_missing_column_is_named(tmp_path: Path, fields: dict[str, str], message: str) -> None:
     write(tmp_path / "x.parquet", [0, 1])
     with pytest.raises(DataError, match=message):
-        scan_parquet(Parquet(path=str(tmp_path), **fields))
+        scan_parquet(Parquet.model_validate({"path": str(tmp_path)} | fields))
 
 
 def test_missing_files_and_half_named_splits(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_faults_say_where_and_what(recipes: list[dict[str, Any]], message: str) 
 
 
 def test_a_student_cannot_distil_twice() -> None:
-    with pytest.raises(ValidationError, match="distill given more than once"):
+    with pytest.raises(ValidationError, match="stage 'main' needs stage 'teacher'"):
         experiment(example("distill"), recipes=[RECIPE]).expand(BARE)
 
 

@@ -28,7 +28,7 @@ def test_stored_copies_are_a_quarter_larger_unless_said_otherwise() -> None:
 )
 def test_limits_must_be_in_order(limits: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="must hold"):
-        RandomResizedCrop(**limits)
+        RandomResizedCrop.model_validate(limits)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def check_config(kind: str) -> None:
     assert type(config).model_validate_json(text) == config
     parsed = TypeAdapter(AnyStrategy).validate_python(json.loads(text))
     assert type(parsed) is CATALOGUE[kind]
-    assert type(config).model_config["frozen"] and type(config).model_config["extra"] == "forbid"
+    assert type(config).model_config.get("frozen") and type(config).model_config.get("extra") == "forbid"
     assert config.version >= 1
     assert issubclass(type(config).runtime, Strategy)
 

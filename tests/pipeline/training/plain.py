@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ class PlainRun:
 
 def pictures(data: DataHandle, rows: np.ndarray, crops: Crops) -> Tensor:
     """[N, 3, 16, 16] normalized, from scikit-learn's own arrays."""
-    grey = load_digits().images[[int(data.ids[row].removeprefix("digit-")) for row in rows]]
+    digits: Any = load_digits()
+    grey = digits.images[[int(data.ids[row].removeprefix("digit-")) for row in rows]]
     out = np.empty((len(rows), 16, 16, 3), dtype=np.uint8)
     for i, picture in enumerate(np.round(grey * 255 / 16).astype(np.uint8)):
         cut(np.stack([picture] * 3, axis=2), crops, i, 16, out[i])

@@ -103,14 +103,11 @@ def test_a_failed_write_is_told_once(tmp_path: Path) -> None:
 
 
 def test_the_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
-    writer = CheckpointWriter(tmp_path / "last.pt", 30.0)
-    seen = []
-    for now in (129.0, 130.0, 131.0):
-        seen.append(writer.due())
-    writer.save(dict)
-    for now in (160.0, 161.0):
-        seen.append(writer.due())
+    clock = iter([100.0, 129.0, 130.0, 131.0, 131.0, 160.0, 161.0])
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
+    writer = CheckpointWriter(tmp_path / "last.pt", 30.0)  # at 100
+    before = [writer.due() for _ in range(3)]
+    writer.save(dict)  # at 131
+    after = [writer.due() for _ in range(2)]
     writer.wait()
-    assert seen == [False, True, True, False, True]
+    assert (before, after) == ([False, True, True], [False, True])

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,7 @@ def test_a_cut_after_the_last_epoch(
 
 def test_between_checkpoints_nothing_is_written(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     job = job_in(tmp_path / "a", digits_stage(), teacher)
-    seldom = StageJob(**{name: getattr(job, name) for name in job.__slots__} | {"checkpoint_interval_s": 3600.0})
-    train_alone(seldom, inline_digits)
+    train_alone(replace(job, checkpoint_interval_s=3600.0), inline_digits)
     assert not job.checkpoint.exists()
 
 
