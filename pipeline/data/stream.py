@@ -25,11 +25,9 @@ from pipeline.data.render import render
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import StreamStalled
 
-TASK_PIXELS = (
-    4 << 20
-)  # a task renders about this many pixels: long enough to hide its start-up, short enough to be early
+TASK_PIXELS = 4 << 20  # a task renders about this many pixels: long enough to hide its start-up
 FIRST_TASK_PIXELS = 1 << 19  # the first tasks are short, so that training starts at once
-MAX_LEG_ROWS = 2_000_000  # samples planned in one execution; longer stages are cut into legs to bound memory
+LEG_BYTES = 192 << 20  # pixels rendered by one execution, and held by the worker; long enough to hide its start-up
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,6 @@ class StreamShare:
     num_cpus: float  # for rendering tasks
     reserved: PlacementGroup | None = None  # holds them, for all streams together
     timeout_s: float = 120.0  # for the next batch
-    prefetch: int = 8  # batches held ready in the worker
 
 
 def _render_tasks(table: pa.Table, *, spec: AnyData, seed: int, prepared_ref: object) -> Iterator[pa.Table]:
@@ -75,15 +72,15 @@ def tasks(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
 
 
 def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
-    """Cut a long plan where it exceeds MAX_LEG_ROWS samples."""
+    """Cut a plan into executions of about LEG_BYTES of pixels."""
     leg: list[PlannedBatch] = []
-    rows = 0
+    num_bytes = 0
     for batch in planned:
         leg.append(batch)
-        rows += len(batch.rows)
-        if rows >= MAX_LEG_ROWS:
+        num_bytes += 3 * batch.num_pixels
+        if num_bytes >= LEG_BYTES:
             yield leg
-            leg, rows = [], 0
+            leg, num_bytes = [], 0
     if leg:
         yield leg
 
@@ -119,15 +116,19 @@ def _leg_pixels(
 class PixelStream:
     """Iterates (planned batch, pixels [N, size, size, 3] uint8 read-only) in the order of the plan.
 
-    A thread of this process runs the execution ahead of training. Close it when you stop early.
+    A thread of this process runs one leg after another, each to its end without a pause, and starts the next when half a
+    leg is left. It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then slows
+    training by a third and more (docs/LOG.md). Close the stream when you stop early.
     """
 
     def __init__(
         self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, share: StreamShare
     ) -> None:
         self._share = share
-        self._ready: queue.Queue[tuple[PlannedBatch, np.ndarray] | BaseException | None] = queue.Queue(share.prefetch)
-        self._closed = threading.Event()
+        self._ready: queue.SimpleQueue[tuple[PlannedBatch, np.ndarray] | BaseException | None] = queue.SimpleQueue()
+        self._buffered_bytes = 0
+        self._changed = threading.Condition()
+        self._closed = False
         self._thread = threading.Thread(
             target=self._run, args=(planned, spec, seed, prepared_ref), name="pixel-stream", daemon=True
         )
@@ -136,21 +137,21 @@ class PixelStream:
     def _run(self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object) -> None:
         try:
             for leg in legs(planned):
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or self._buffered_bytes <= LEG_BYTES // 2)
                 for item in zip(leg, _leg_pixels(leg, spec, seed, prepared_ref, self._share), strict=True):
-                    if not self._put(item):
+                    self._count(item[1].nbytes)
+                    self._ready.put(item)
+                    if self._closed:
                         return
-            self._put(None)
+            self._ready.put(None)
         except BaseException as error:  # handed to the consumer, who raises it
-            self._put(error)
+            self._ready.put(error)
 
-    def _put(self, item: tuple[PlannedBatch, np.ndarray] | BaseException | None) -> bool:
-        while not self._closed.is_set():
-            try:
-                self._ready.put(item, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
+    def _count(self, num_bytes: int) -> None:
+        with self._changed:
+            self._buffered_bytes += num_bytes
+            self._changed.notify_all()
 
     def __iter__(self) -> Iterator[tuple[PlannedBatch, np.ndarray]]:
         while True:
@@ -158,17 +159,20 @@ class PixelStream:
                 item = self._ready.get(timeout=self._share.timeout_s)
             except queue.Empty:
                 raise StreamStalled(
-                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs, "
-                    f"so the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
+                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the "
+                    f"CPUs, so the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
                     "resources.workers_per_trial or resources.cpus_per_worker, or raise resources.data_cpus."
                 ) from None
             if item is None:
                 return
             if isinstance(item, BaseException):
                 raise item
+            self._count(-item[1].nbytes)
             yield item
 
     def close(self) -> None:
         """Stop the execution and wait for its thread."""
-        self._closed.set()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         self._thread.join(timeout=30)

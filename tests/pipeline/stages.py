@@ -13,7 +13,7 @@ from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.team import Team
 from pipeline.types import StageResult
 
-SHARE = StreamShare(num_cpus=1.0, timeout_s=60.0, prefetch=4)
+SHARE = StreamShare(num_cpus=1.0, timeout_s=60.0)
 
 # One config of every kind of the catalogue, with what it needs of its stage.
 EXAMPLES: dict[str, dict[str, Any]] = {
