@@ -116,9 +116,9 @@ def _leg_pixels(
 class PixelStream:
     """Iterates (planned batch, pixels [N, size, size, 3] uint8 read-only) in the order of the plan.
 
-    A thread of this process runs one leg after another, each to its end without a pause, and starts the next when half a
-    leg is left. It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then slows
-    training by a third and more (docs/LOG.md). Close the stream when you stop early.
+    A thread of this process runs one leg after another, each to its end, and starts the next when half a leg is left.
+    It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then slows training by a
+    third and more (docs/LOG.md). Close the stream when you stop early.
     """
 
     def __init__(
@@ -159,8 +159,8 @@ class PixelStream:
                 item = self._ready.get(timeout=self._share.timeout_s)
             except queue.Empty:
                 raise StreamStalled(
-                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the "
-                    f"CPUs, so the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
+                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs "
+                    f"and the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
                     "resources.workers_per_trial or resources.cpus_per_worker, or raise resources.data_cpus."
                 ) from None
             if item is None:
