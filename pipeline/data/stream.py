@@ -159,9 +159,9 @@ class PixelStream:
                 item = self._ready.get(timeout=self._share.timeout_s)
             except queue.Empty:
                 raise StreamStalled(
-                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs "
-                    f"and the stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start. Lower resources.lanes, "
-                    "resources.workers_per_trial or resources.cpus_per_worker, or raise resources.data_cpus."
+                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs. "
+                    f"The stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start then: lower resources.lanes, "
+                    "workers_per_trial or cpus_per_worker, or raise resources.data_cpus."
                 ) from None
             if item is None:
                 return
