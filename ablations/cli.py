@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.spec.errors import ProjectError, SpecError
+from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 EXIT_NO, EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -39,6 +39,16 @@ def _load(grid: Path, data: str | None):
     return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
 
 
+def _plan(grid: Path, spec, resolve_precision):
+    """The plan of a grid; what only shows once it meets the data and the libraries names the file as well."""
+    from ablations.plan import build_plan
+
+    try:
+        return build_plan(spec, resolve_precision)
+    except (SpecError, DataError) as error:
+        raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
+
+
 @app.command()
 def demo(home: HomeOption = None) -> None:
     """Run the digits study that ships with ablate: real images, no network, a few minutes on two CPU cores."""
@@ -50,12 +60,11 @@ def demo(home: HomeOption = None) -> None:
 def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
     from ablations.home import Home
-    from ablations.plan import build_plan
     from ablations.runner import precision_of_hardware, run_study
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = build_plan(spec, precision_of_hardware)
+    planned = _plan(grid, spec, precision_of_hardware)
     try:
         outcome = run_study(planned, place, spec.resources)
     except KeyboardInterrupt:
@@ -110,13 +119,12 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 
     from ablations.home import Home
     from ablations.lanes import cluster_size, size_lanes
-    from ablations.plan import build_plan
     from ablations.plan_text import plan_json, plan_lines
     from ablations.runner import connect, finished_keys, has_cluster, precision_of_hardware
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = build_plan(spec, precision_of_hardware)
+    planned = _plan(grid, spec, precision_of_hardware)
     if has_cluster():
         connect()
         cpus, gpus = cluster_size()
@@ -135,9 +143,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
-    from ablations.plan import build_plan
-
-    planned = build_plan(_load(grid, data), lambda precision: precision)
+    planned = _plan(grid, _load(grid, data), lambda precision: precision)
     _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
 
 

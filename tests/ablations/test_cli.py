@@ -46,14 +46,14 @@ BAD_GRIDS = {
     ),
     "unknown model": (
         HEAD.replace("{kind: small_cnn, width: 4}", "{kind: timm, name: resnet10tt}") + LR,
-        ["model.name", "'resnet10tt'", "resnet10t,"],
+        ["grid.yaml", "model.name", "'resnet10tt'", "resnet10t,"],
     ),
-    "batch above the split": (HEAD.replace("20", "301") + LR, ["budget.batch_size=301", "300 images"]),
+    "batch above the split": (HEAD.replace("20", "301") + LR, ["grid.yaml", "budget.batch_size=301", "300 images"]),
     "head too small": (
         HEAD.replace("width: 4", "width: 4, num_classes: 9") + LR,
-        ["model.num_classes=9", "10 classes"],
+        ["grid.yaml", "model.num_classes=9", "10 classes"],
     ),
-    "missing folder": (FOLDER_GRID, ["data.path", "'photos' is not a folder"]),
+    "missing folder": (FOLDER_GRID, ["grid.yaml", "data.path", "'photos' is not a folder"]),
 }
 
 
