@@ -213,6 +213,11 @@ def report(
     from_mlflow: Annotated[
         str | None, typer.Option("--from-mlflow", help="A tracking URI to read instead of the home.")
     ] = None,
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="First score test, for bare, full and the kept recipe; reads are counted."),
+    ] = False,
+    data: DataOption = None,
 ) -> None:
     """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
     from ablations.home import Home
@@ -224,6 +229,12 @@ def report(
 
     if fmt not in ("html", "md", "json"):
         raise SpecError(f"--format: {fmt!r} is not one of html, md, json")
+    if final and from_mlflow:
+        raise SpecError("--final needs the home, where the weights are; leave out --from-mlflow")
+    if final:
+        from ablations.final import score_study
+
+        _print(score_study(Home.resolve(home), study, data))
     if from_mlflow:
         found = load_study_from_mlflow(from_mlflow, study)
         target = out or Path(f"{study}-report.html")

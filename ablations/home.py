@@ -67,6 +67,11 @@ class Home:
         return self.root / "timings.jsonl"
 
     @property
+    def final_scores(self) -> Path:
+        """One FinalScore a line."""
+        return self.root / "final_scores.jsonl"
+
+    @property
     def runs(self) -> Path:
         """Parent of the run folders."""
         return self.root / "runs"

@@ -277,4 +277,3 @@ def lost_result(lost: LostRun, handles: dict[str, DataHandle]) -> Any:
     failure = Failure(type="WorkerLost", message=lost.reason, attempts=lost.attempts, log_tail=lost.reason)
     fingerprint = handles[lost.job.data_key].fingerprint
     return failed_result(lost.job, fingerprint, failure, environment(torch.device("cpu")), lost.reason)
-

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ablations.home import Home
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import RecordError, ResourceError
-from pipeline.spec.records import RunRecord, Status, TimingRecord
+from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
 
 if TYPE_CHECKING:  # pipeline.types imports torch, seconds that `ablate status` need not pay
@@ -60,6 +60,20 @@ def read_timings(home: Home) -> tuple[TimingRecord, ...]:
         RecordError: naming the file and the line that cannot be read.
     """
     return tuple(_read_lines(home.timings, TimingRecord))
+
+
+def append_final_score(home: Home, score: FinalScore) -> None:
+    """Add a reading of the test split for good: it is on disk when this returns."""
+    _append_line(home.final_scores, score.model_dump_json())
+
+
+def read_final_scores(home: Home) -> tuple[FinalScore, ...]:
+    """Every reading of a test split, in the order written.
+
+    Raises:
+        RecordError: naming the file and the line that cannot be read.
+    """
+    return tuple(_read_lines(home.final_scores, FinalScore))
 
 
 def write_run(home: Home, result: "StageResult") -> None:

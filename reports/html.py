@@ -11,6 +11,7 @@ from reports.analysis import analyse
 from reports.figures.cost import draw_cost
 from reports.figures.forest import draw_forest
 from reports.figures.learning import draw_learning
+from reports.final import final_scores
 from reports.load import StudyData
 from reports.scale import scale_of_metric
 from reports.sheets import batch_sheets
@@ -73,6 +74,7 @@ def render(study: StudyData) -> str:
         sheets=batch_sheets(study),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),
+        final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),
     )

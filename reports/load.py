@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from pipeline.spec.errors import RecordError
-from pipeline.spec.records import Curves, RunRecord, Status, TimingRecord, run_key
+from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -50,6 +50,7 @@ class StudyData:
     timings: list[TimingRecord]
     files: RunFiles
     warnings: tuple[str, ...] = ()
+    final_scores: tuple[FinalScore, ...] = ()
 
     def curves(self, run: RunId) -> Curves | None:
         """Values per epoch, or None where the run left none."""
@@ -94,12 +95,14 @@ def load_study(home: Path, study: str) -> StudyData:
     plan = parse_plan(path.read_text(), str(path))
     records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
     timings = parse_lines(TimingRecord, _read_text(home / "timings.jsonl"), "timings.jsonl")
+    finals = parse_lines(FinalScore, _read_text(home / "final_scores.jsonl"), "final_scores.jsonl")
     return StudyData(
         plan=plan,
         records=pick_records(plan, records.items),
         timings=pick_timings(plan, timings.items),
         files=HomeFiles(home),
-        warnings=records.warnings + timings.warnings,
+        warnings=records.warnings + timings.warnings + finals.warnings,
+        final_scores=tuple(score for score in finals.items if score.study == plan.study),
     )
 
 

@@ -160,7 +160,7 @@ class PixelStream:
             except queue.Empty:
                 raise StreamStalled(
                     f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs. "
-                    f"The stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start then: lower resources.lanes, "
+                    f"The stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start: lower resources.lanes, "
                     "workers_per_trial or cpus_per_worker, or raise resources.data_cpus."
                 ) from None
             if item is None:

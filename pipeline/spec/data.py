@@ -46,7 +46,7 @@ class Augmentation(Frozen):
 
 class DataSpec(Frozen):
     """Fields shared by all sources. Splits that the source does not bring are cut from `train`, per class,
-    by a hash of the sample id, so that adding images never moves old ones between splits.
+    by a hash of the sample id: adding an image moves at most the few at the borders of its class.
     """
 
     image_size_px: int = Field(160, ge=8, le=1024)

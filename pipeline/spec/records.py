@@ -4,6 +4,7 @@ On disk, below the home:
 
     records.jsonl                    one RunRecord a line; the source of truth (append, fsync)
     timings.jsonl                    one TimingRecord a line
+    final_scores.jsonl               one FinalScore a line, when `ablate report --final` was asked for
     runs/<run key>/spec.json         the resolved stage
     runs/<run key>/curves.json       Curves
     runs/<run key>/predictions.npz   arrays of PREDICTION_FIELDS for each role, named "<role>/<field>"
@@ -123,6 +124,21 @@ class TimingRecord(Frozen):
     images_per_s: float
     peak_memory_mb: float | None = Field(description="of the device, or of the process on a CPU; None if unknown")
     environment: Environment
+
+
+class FinalScore(Frozen):
+    """A finished run's weights scored on `test`. Every reading is kept: a split read often is no test any more."""
+
+    schema_version: Literal[1] = 1
+    study: str
+    arm: str
+    stage_hash: str
+    seed: int
+    data_fingerprint: str
+    read: int = Field(ge=1, description="how many times this data's test split had been read, this time included")
+    read_at: str = Field(description="UTC, ISO 8601")
+    num_samples: int
+    metrics: dict[str, float] = Field(description="test/top1 ...; fractions in 0..1")
 
 
 # How runs are named in MLflow. A study is an experiment; each unique (stage, seed) is one flat run in it.

@@ -1,6 +1,7 @@
 """Our own checkpoints: written by rank 0 in the background, complete or not there at all."""
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,11 @@ def load(path: Path, device: torch.device) -> Any:
     """
     try:
         return torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise RecordError(
+            f"checkpoint {path} is damaged, or holds more than tensors and plain values and might run code: it was not "
+            "loaded; delete it and run again"
+        ) from error
     except Exception as error:
         raise RecordError(f"checkpoint {path} cannot be read ({error}); delete it and run again") from error
 

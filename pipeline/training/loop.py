@@ -14,11 +14,11 @@ from pipeline.spec.errors import Diverged
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training import checkpoint
 from pipeline.training.environment import environment
-from pipeline.training.evaluate import all_metrics, merge_in_order, quick_metrics, summarize_probs
+from pipeline.training.evaluate import all_metrics, quick_metrics
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.job import StageJob, utc_now
-from pipeline.training.precision import autocast
+from pipeline.training.predict import predict
 from pipeline.training.setup import Setup, build_setup
 from pipeline.training.sheet import contact_sheet
 from pipeline.training.step import train_step
@@ -76,14 +76,7 @@ def evaluate(
 ) -> dict[str, np.ndarray]:
     """Predictions for a split, complete and in its order, on every rank."""
     setup.shards.load_mean(team)
-    setup.model.eval()
-    mine: dict[int, dict[str, np.ndarray]] = {}
-    with torch.inference_mode(), autocast(setup.precision, team.device.type):
-        for _ in range(num_batches):
-            planned, batch = feed.take(split.role, epoch)
-            probs = setup.model(batch.images).float().softmax(dim=1)
-            mine[planned.step] = summarize_probs(probs, batch.labels)
-    return merge_in_order(team.gather(mine))
+    return predict(setup.model, setup.precision, feed, split.role, epoch, num_batches, team)
 
 
 def train_stage(

@@ -47,12 +47,15 @@ class Setup:
     precision: Resolved
 
 
-def load_stage_model(job: StageJob, name: str, num_classes: int, device: torch.device) -> nn.Module:
-    """The network of an earlier stage with its final weights, in eval mode, without gradients."""
-    key = job.ancestors[name]
+def load_run_model(job: StageJob, key: str, num_classes: int, device: torch.device) -> nn.Module:
+    """The network of a finished run with its final weights, in eval mode, without gradients.
+
+    Raises:
+        RecordError: the weights are gone.
+    """
     path = job.model_path(key)
     if not path.exists():
-        raise RecordError(f"stage {name!r} ({key}) is finished, but its weights {path} are gone; run it again")
+        raise RecordError(f"run {key} is finished, but its weights {path} are gone; train it again")
     spec = StageSpec.model_validate(json.loads((job.runs_dir / key / "spec.json").read_text()))
     model = build_model(spec.model, num_classes)
     model.load_state_dict(checkpoint.load(path, device)["model"])
@@ -82,7 +85,7 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
         num_classes=data.num_classes,
         num_epochs=spec.budget.epochs,
         device=team.device,
-        load_stage_model=lambda name: load_stage_model(job, name, data.num_classes, team.device),
+        load_stage_model=lambda name: load_run_model(job, job.ancestors[name], data.num_classes, team.device),
     )
     chain = Chain(spec.strategies, context)
     index = chain.edit_dataset(data.train)

@@ -1,0 +1,99 @@
+"""`ablate report STUDY --final`: score test once for bare, full and the kept recipe, and count the reading."""
+
+from collections.abc import Sequence
+
+import ray
+import torch
+
+from ablations import store
+from ablations.designs import BARE, FULL
+from ablations.grid import Resources, parse_grid, with_data_path
+from ablations.home import Home
+from ablations.lanes import cluster_size
+from ablations.plan import Planned, build_plan
+from ablations.runner import connect, job_of, precision_of_hardware
+from pipeline.data.handle import DataHandle, make_handle
+from pipeline.data.prepare import prepare
+from pipeline.data.stream import StreamShare
+from pipeline.spec.errors import RecordError, SpecError
+from pipeline.spec.records import FinalScore, Status
+from pipeline.training.job import StageJob, utc_now
+from pipeline.training.predict import score_run
+from pipeline.training.team import Team
+from reports.analysis import analyse
+from reports.load import load_study
+
+STREAM_CPUS = 0.5
+
+
+def score_study(home: Home, study: str, data_path: str | None) -> str:
+    """Score the arms that matter of a study in the home. Returns a line about it.
+
+    Raises:
+        SpecError: the grid would not give the same plan today, e.g. because the images have changed.
+        RecordError: nothing can be scored.
+    """
+    found = load_study(home.root, study)
+    grid = parse_grid(with_data_path(found.plan.grid, data_path), f"the grid of study {study!r}")
+    planned = build_plan(grid, precision_of_hardware)
+    if planned.plan.plan_hash != found.plan.plan_hash:
+        raise SpecError(
+            f"study {study!r}: its grid gives another plan here than when it ran (the images, the hardware's number "
+            "format or the code changed); its weights cannot be scored as if nothing had happened"
+        )
+    kept = analyse(found).recipe_to_keep.arm
+    arms = list(dict.fromkeys([BARE, FULL, *([kept] if kept else [])]))
+    scores = score_test(planned, home, arms)
+    return f"test read for the {ordinal(scores[0].read)} time on this data: {len(scores)} runs of {', '.join(arms)}"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th ..."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def score_test(planned: Planned, home: Home, arms: Sequence[str]) -> list[FinalScore]:
+    """Score the finished runs of these arms on `test`, and keep every score.
+
+    Raises:
+        RecordError: there is no test split, or none of the runs is finished.
+    """
+    plan = planned.plan
+    wanted = {plan.arm(name).final.stage_hash: name for name in reversed(arms)}
+    finished = {run for run, record in store.read_records(home).items() if record.status is Status.FINISHED}
+    runs = [r for r in planned.runs if r.stage.stage_hash in wanted and (r.stage.stage_hash, r.seed) in finished]
+    if not plan.data.num_samples["test"]:
+        raise RecordError(f"study {plan.study!r}: its data has no test split; there is nothing to score")
+    if not runs:
+        raise RecordError(f"study {plan.study!r}: no run of {', '.join(arms)} is finished; run the grid first")
+    connect()
+    handles = {key: make_handle(planned.data[key].listing, prepare(planned.data[key].spec, planned.data[key].listing))
+               for key in {run.data_key for run in runs}}  # fmt: skip
+    gpus = 1 if cluster_size()[1] else 0
+    scorer = ray.remote(num_cpus=0.5, num_gpus=gpus)(_score_all)
+    jobs = [job_of(run, home, Resources()) for run in runs]
+    metrics = ray.get(scorer.remote(jobs, handles))
+    before = [s.read for s in store.read_final_scores(home) if s.data_fingerprint == plan.data.fingerprint]
+    scores = [
+        FinalScore(
+            study=plan.study,
+            arm=wanted[run.stage.stage_hash],
+            stage_hash=run.stage.stage_hash,
+            seed=run.seed,
+            data_fingerprint=plan.data.fingerprint,
+            read=max(before, default=0) + 1,
+            read_at=utc_now(),
+            num_samples=len(handles[run.data_key].evals["test"].rows),
+            metrics={f"test/{name}": value for name, value in values.items()},
+        )
+        for run, values in zip(runs, metrics, strict=True)
+    ]
+    for score in scores:
+        store.append_final_score(home, score)
+    return scores
+
+
+def _score_all(jobs: list[StageJob], handles: dict[str, DataHandle]) -> list[dict[str, float]]:
+    team = Team.alone("cuda" if torch.cuda.is_available() else "cpu")
+    return [score_run(job, handles[job.data_key], "test", team, StreamShare(STREAM_CPUS)) for job in jobs]

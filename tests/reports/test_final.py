@@ -1,0 +1,62 @@
+"""Scores on the test split in the report."""
+
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+
+from pipeline.spec.records import FinalScore
+from reports.final import final_scores
+from reports.html import render
+from reports.load import StudyData, load_study
+from tests.reports.fixtures import write_home
+
+
+def score(arm: str, seed: int, top1: float, read: int, stage_hash: str) -> FinalScore:
+    return FinalScore(
+        study="fake",
+        arm=arm,
+        stage_hash=stage_hash,
+        seed=seed,
+        data_fingerprint="f",
+        read=read,
+        read_at="2026-11-23T00:00:00Z",
+        num_samples=450,
+        metrics={"test/top1": top1},
+    )
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyData:
+    plan = write_home(tmp_path)
+    return load_study(tmp_path, plan.study)
+
+
+def scored(study: StudyData) -> StudyData:
+    bare = study.plan.arm("bare").final.stage_hash
+    old = score("bare", 0, 0.5, 1, bare)
+    return replace(study, final_scores=(old, score("bare", 0, 0.91, 2, bare), score("bare", 1, 0.94, 2, bare)))
+
+
+def test_a_study_whose_test_split_was_never_read_says_nothing_about_it(study: StudyData) -> None:
+    assert final_scores(study) is None
+    assert "The test split" not in render(study)
+
+
+def test_the_latest_reading_counts_and_every_reading_is_counted(study: StudyData) -> None:
+    final = final_scores(scored(study))
+    assert final is not None
+    assert final.num_reads == 2
+    ((arm, seeds, test, spread, validation),) = final.table.rows
+    assert (arm, seeds) == ("bare", "2")
+    assert float(test) == pytest.approx(100 * mean([0.91, 0.94]), abs=0.005)
+    assert float(spread) == pytest.approx(100 * stdev([0.91, 0.94]), abs=0.005)
+    runs = [study.records[study.plan.arm("bare").final.stage_hash, seed] for seed in (0, 1)]
+    assert float(validation) == pytest.approx(100 * mean(run.metrics["val/top1"] for run in runs), abs=0.005)
+
+
+def test_the_page_says_how_often_test_was_read(study: StudyData) -> None:
+    page = render(scored(study))
+    assert "The test split" in page
+    assert "read 2 times" in page
