@@ -42,7 +42,9 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
             "format or the code changed); its weights cannot be scored as if nothing had happened"
         )
     kept = analyse(found).recipe_to_keep.arm
-    arms = list(dict.fromkeys([BARE, FULL, *([kept] if kept else [])]))
+    arms: list[str] = [BARE, FULL]
+    if kept is not None and kept not in arms:
+        arms.append(kept)
     scores = score_test(planned, home, arms)
     return f"test read for the {ordinal(scores[0].read)} time on this data: {len(scores)} runs of {', '.join(arms)}"
 

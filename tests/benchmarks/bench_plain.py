@@ -9,12 +9,13 @@ import argparse
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import ray
 import torch
 from scipy import stats
-from sklearn.datasets import load_digits
+from sklearn import datasets
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import v2
@@ -36,8 +37,9 @@ EPOCHS, BATCH, LR, DECAY, WIDTH = 30, 64, 0.1, 5e-4, 16
 def plain(listing: Listing, seed: int) -> float:
     """Top-1 in percent of a script anybody would write."""
     torch.manual_seed(seed)
+    digits: Any = datasets.load_digits()
     numbers = np.asarray([int(sample_id.split("-")[1]) for sample_id in listing.ids])
-    pixels = torch.from_numpy(load_digits().images[numbers] / 16).float()[:, None].repeat(1, 3, 1, 1)
+    pixels = torch.from_numpy(digits.images[numbers] / 16).float()[:, None].repeat(1, 3, 1, 1)
     labels = torch.from_numpy(listing.labels)
     train, val = torch.from_numpy(listing.rows("train")), torch.from_numpy(listing.rows("val"))
     crop = v2.RandomResizedCrop(16, scale=(0.7, 1.0), ratio=(0.9, 1.1), antialias=True)
@@ -68,7 +70,7 @@ def main() -> None:
     num_seeds = parser.parse_args().seeds
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     spec = Digits()
     listing = scan(spec)
     data = make_handle(listing, prepare(spec, listing))

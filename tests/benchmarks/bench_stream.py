@@ -75,7 +75,7 @@ def main() -> None:
         folder = Path(args.data or scratch)
         if not args.data:
             make_photos(folder)
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         spec = ImageFolder(path=str(folder), image_size_px=args.size)
         listing = scan(spec)
         start = time.perf_counter()
