@@ -129,7 +129,7 @@ def test_starting_weights_of_an_earlier_stage(inline_digits: DataHandle, teacher
 def test_a_teacher_whose_weights_are_gone(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     job = job_in(tmp_path / "a", STAGES["distill"], teacher)
     job.model_path(teacher.key).unlink()
-    with pytest.raises(Exception, match=r"stage 'teacher' .* its weights .*model.pt are gone; run it again"):
+    with pytest.raises(Exception, match=r"is finished, but its weights .*model\.pt are gone; train it again"):
         train_alone(job, inline_digits)
 
 
