@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
+LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
 EXIT_NO, EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 app = typer.Typer(
@@ -85,10 +86,10 @@ def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
     if as_json:
         _print(to_json(analysis))
     else:
-        console = Console()
+        console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
         table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
         for column in SHORT_COLUMNS:
-            table.add_column(column, overflow="fold")
+            table.add_column(column, overflow="fold", no_wrap=column == SHORT_COLUMNS[0])
         for row in verdict_rows(analysis):
             table.add_row(*row.short_cells)
         console.print(table)
