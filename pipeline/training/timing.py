@@ -43,7 +43,7 @@ class TimingJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ReadyStage:
     """A stage with real batches at each of its image sizes."""
 
     job: StageJob
@@ -52,7 +52,7 @@ class Prepared:
     epochs_at: Counter[int]  # image size -> epochs trained at it
 
 
-def _prepare(job: StageJob, data: DataHandle, team: Team, share: StreamShare) -> Prepared:
+def _make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) -> ReadyStage:
     setup = build_setup(job, data, team)
     epochs_at = Counter(plan.image_size_px for plan in setup.plans)
     batches: dict[int, list[Batch]] = {}
@@ -70,7 +70,7 @@ def _prepare(job: StageJob, data: DataHandle, team: Team, share: StreamShare) ->
     for i, size in enumerate(sizes):
         batches[size] = [feed.take("train", i)[1] for _ in setup.my_shards]
     stream.close()
-    return Prepared(job, setup, batches, epochs_at)
+    return ReadyStage(job, setup, batches, epochs_at)
 
 
 def _synchronize(team: Team) -> None:
@@ -78,20 +78,20 @@ def _synchronize(team: Team) -> None:
         torch.cuda.synchronize(team.device)
 
 
-def _time_steps(prepared: Prepared, size: int, seconds: float, team: Team) -> float:
+def _time_steps(ready: ReadyStage, size: int, seconds: float, team: Team) -> float:
     """Median step in milliseconds; the number of steps is agreed, since a step may be a collective."""
-    batches = prepared.batches[size]
+    batches = ready.batches[size]
     for step in range(WARMUP_STEPS):
-        train_step(prepared.setup, batches, step, team)
+        train_step(ready.setup, batches, step, team)
     _synchronize(team)
     start = time.perf_counter()
-    train_step(prepared.setup, batches, 0, team)
+    train_step(ready.setup, batches, 0, team)
     _synchronize(team)
     one = float(team.minimum(torch.tensor(time.perf_counter() - start, device=team.device)))
     times = []
     for step in range(int(min(MAX_STEPS, max(3, seconds / max(one, 1e-6))))):
         start = time.perf_counter()
-        train_step(prepared.setup, batches, step, team)
+        train_step(ready.setup, batches, step, team)
         _synchronize(team)
         times.append(time.perf_counter() - start)
     return 1000 * median(times)
@@ -106,9 +106,9 @@ def time_stages(
         for i in order.tolist():
             job = timing.jobs[i]
             with PeakMemory(team.device) as peak:
-                prepared = _prepare(job, data_of(job.data_key), team, share)
-                step_ms = weighted_step_ms(prepared, timing.seconds_per_size, team)
-                del prepared
+                ready = _make_ready(job, data_of(job.data_key), team, share)
+                step_ms = weighted_step_ms(ready, timing.seconds_per_size, team)
+                del ready
             yield TimingRecord(
                 block=timing.block,
                 round=number,
@@ -120,8 +120,8 @@ def time_stages(
             )
 
 
-def weighted_step_ms(prepared: Prepared, seconds: float, team: Team) -> float:
+def weighted_step_ms(ready: ReadyStage, seconds: float, team: Team) -> float:
     """Mean step over the stage's epochs: each image size counts by the epochs that use it."""
-    sizes: Sequence[tuple[int, int]] = sorted(prepared.epochs_at.items())
-    total = sum(epochs * _time_steps(prepared, size, seconds / len(sizes), team) for size, epochs in sizes)
+    sizes: Sequence[tuple[int, int]] = sorted(ready.epochs_at.items())
+    total = sum(epochs * _time_steps(ready, size, seconds / len(sizes), team) for size, epochs in sizes)
     return total / sum(epochs for _, epochs in sizes)
