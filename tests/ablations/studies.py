@@ -66,10 +66,10 @@ def ablate(*arguments: str | Path) -> CommandResult:
 
 
 def write_grid(path: Path, **changes: Any) -> Path:
-    """GRID with some top-level fields replaced, or extended where they are mappings."""
+    """GRID with some top-level fields replaced; base and resources are extended."""
     grid = yaml.safe_load(GRID)
     for name, value in changes.items():
-        grid[name] = {**grid[name], **value} if isinstance(value, dict) and name in grid else value
+        grid[name] = {**grid[name], **value} if name in ("base", "resources") else value
     path.write_text(yaml.safe_dump(grid, sort_keys=False), encoding="utf-8")
     return path
 
