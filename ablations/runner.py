@@ -42,6 +42,7 @@ POLL_S = 0.5
 # the idle ones after a second and pay for new ones at every stage.
 LOCAL_RAY = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
     "RAY_idle_worker_killing_time_threshold_ms": "600000",
     "RAY_num_workers_soft_limit": "64",
     "RAY_worker_maximum_startup_concurrency": "8",

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import torch
 from scipy import stats
 from sklearn import datasets
@@ -20,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import v2
 
+from ablations.runner import connect
 from pipeline.data.handle import make_handle
 from pipeline.data.listing import Listing
 from pipeline.data.prepare import prepare
@@ -70,7 +70,7 @@ def main() -> None:
     num_seeds = parser.parse_args().seeds
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    connect()  # as `ablate run` starts Ray on one machine
     spec = Digits()
     listing = scan(spec)
     data = make_handle(listing, prepare(spec, listing))

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
+from ablations.runner import connect
 from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.plan import train_batches
 from pipeline.data.prepare import prepare
@@ -75,7 +76,7 @@ def main() -> None:
         folder = Path(args.data or scratch)
         if not args.data:
             make_photos(folder)
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        connect()  # as `ablate run` starts Ray on one machine
         spec = ImageFolder(path=str(folder), image_size_px=args.size)
         listing = scan(spec)
         start = time.perf_counter()
