@@ -5,6 +5,7 @@ The same study of one-epoch trials is run with 4 and with 16 seeds of two arms; 
 trials more is the whole price of one (training included). Beside it: TorchTrainer.fit() of a loop that does nothing.
 """
 
+import os
 import statistics
 import tempfile
 import time
@@ -34,7 +35,7 @@ GRID = {
     "resources": {"lanes": 1, "timing_rounds": 0},
 }
 FEW, MANY = 4, 16
-REPEATS = 3
+REPEATS = int(os.environ.get("REPEATS", "3"))
 
 
 def study_s(num_seeds: int) -> tuple[float, float]:
@@ -65,7 +66,7 @@ def fit_s() -> float:
 def main() -> None:
     """Print both, interleaved."""
     connect()
-    study_s(2)  # warm-up
+    study_s(1)  # warm-up
     ours, theirs, inside = [], [], []
     for _ in range(REPEATS):
         few, _ = study_s(FEW)
