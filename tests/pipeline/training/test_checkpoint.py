@@ -58,7 +58,9 @@ class Payload:
 
 def test_code_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"model": Payload(f"touch {tmp_path}/proof")}, tmp_path / "bad.pt")
-    with pytest.raises(RecordError, match=r"(?s)bad\.pt is damaged, or holds more than tensors .* was not loaded; delete it"):
+    with pytest.raises(
+        RecordError, match=r"(?s)bad\.pt is damaged, or holds more than tensors .* was not loaded; delete it"
+    ):
         load(tmp_path / "bad.pt", CPU)
     assert not (tmp_path / "proof").exists()
 
