@@ -13,7 +13,7 @@ from rich.table import Table
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
-EXIT_NO, EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
     help="Which training tricks help on your images, by how much, at what cost, and how sure are we?",

@@ -30,7 +30,6 @@ class Progress:
         self._total = total
         self._start = time.monotonic()
         self._done_before: int | None = None
-        self._first_done_s: float | None = None
         self._console = Console(file=stream)
         self._live = Live(console=self._console, refresh_per_second=4) if stream.isatty() else None
         self._last_line = ""
@@ -74,8 +73,6 @@ class Progress:
         left = ""
         here = over - self._done_before
         if here and over < self._total:
-            if self._first_done_s is None:
-                self._first_done_s = elapsed
             left = f", about {duration(elapsed / here * (self._total - over))} left"
         parts = [f"{over}/{self._total} runs done"]
         if counts[State.RUNNING]:

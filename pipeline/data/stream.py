@@ -117,8 +117,8 @@ class PixelStream:
     """Iterates (planned batch, pixels [N, size, size, 3] uint8 read-only) in the order of the plan.
 
     A thread of this process runs one leg after another, each to its end, and starts the next when half a leg is left.
-    It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then slows training by a
-    third and more (docs/LOG.md). Close the stream when you stop early.
+    It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then fights training for
+    the interpreter's lock (docs/LOG.md). Close the stream when you stop early.
     """
 
     def __init__(

@@ -25,8 +25,6 @@ from pipeline.spec.base import Frozen
 PREDICTION_FIELDS = ("label", "predicted", "confidence", "true_class_prob", "top5_hit", "brier")
 """Per sample; the sample ids, as text, are under "<role>/id"."""
 
-EXCLUSIVE_TIMING = "exclusive"
-
 
 def run_key(stage_hash: str, seed: int) -> str:
     """The identity of a run: 16 hex digits of its stage's content hash, and its seed."""
