@@ -23,8 +23,6 @@ from pipeline.training.team import Team
 from reports.analysis import analyse
 from reports.load import load_study
 
-STREAM_CPUS = 0.5
-
 
 def score_study(home: Home, study: str, data_path: str | None) -> str:
     """Score the arms that matter of a study in the home. Returns a line about it.
@@ -70,8 +68,11 @@ def score_test(planned: Planned, home: Home, arms: Sequence[str]) -> list[FinalS
     if not runs:
         raise RecordError(f"study {plan.study!r}: no run of {', '.join(arms)} is finished; run the grid first")
     connect()
-    handles = {key: make_handle(planned.data[key].listing, prepare(planned.data[key].spec, planned.data[key].listing))
-               for key in {run.data_key for run in runs}}  # fmt: skip
+    handles = {
+        key: make_handle(data.listing, prepare(data.spec, data.listing, home.cache))
+        for key, data in planned.data.items()
+        if key in {run.data_key for run in runs}
+    }
     gpus = 1 if cluster_size()[1] else 0
     scorer = ray.remote(num_cpus=0.5, num_gpus=gpus)(_score_all)
     jobs = [job_of(run, home, Resources()) for run in runs]
@@ -98,4 +99,4 @@ def score_test(planned: Planned, home: Home, arms: Sequence[str]) -> list[FinalS
 
 def _score_all(jobs: list[StageJob], handles: dict[str, DataHandle]) -> list[dict[str, float]]:
     team = Team.alone("cuda" if torch.cuda.is_available() else "cpu")
-    return [score_run(job, handles[job.data_key], "test", team, StreamShare(STREAM_CPUS)) for job in jobs]
+    return [score_run(job, handles[job.data_key], "test", team, StreamShare()) for job in jobs]

@@ -31,7 +31,12 @@ class Resources(Frozen):
     cpus_per_worker: float | None = Field(None, gt=0)
     threads_per_worker: int | None = Field(None, ge=1)
     gpus_per_worker: float | None = Field(None, ge=0)
-    data_cpus: float | None = Field(None, gt=0, description="kept for the data streams")
+    data_cpus: float | None = Field(
+        None,
+        ge=0,
+        description="set aside for Ray Data tasks that crop and mirror; 0: threads of the workers do it. Default: 0 "
+        "without GPUs, else what the GPUs' workers leave over, if that is at least 2 for each",
+    )
     max_attempts: int = Field(3, ge=1, description="tries of a stage whose worker dies, before it is a failed record")
     checkpoint_every_s: float = Field(30.0, ge=0)
     timing_rounds: int = Field(3, ge=0, description="rounds of the exclusive cost block; 0 switches it off")

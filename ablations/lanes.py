@@ -20,8 +20,7 @@ from pipeline.spec.errors import ResourceError
 
 # Ray Train notices a dead worker this often; its default of 2 s is also what one report call would cost.
 HEALTH_CHECK_S = "0.5"
-MIN_DATA_CPUS = 0.5
-DATA_CPU_FRAC = 0.25  # of a machine without GPUs
+MIN_TASK_CPUS = 2.0  # spare CPUs of a GPU worker from which Ray Data tasks render for it, instead of its own threads
 RESERVE_TIMEOUT_S = 120
 _SLACK = 1e-6
 
@@ -35,12 +34,17 @@ class LaneSizes:
     cpus_per_worker: float
     gpus_per_worker: float
     threads: int
-    data_cpus: float
+    data_cpus: float  # for Ray Data tasks that render; 0: threads of the workers do it
 
     @property
     def stream_cpus(self) -> float:
-        """Of one rank's stream."""
+        """For the Ray Data tasks of one rank's stream."""
         return self.data_cpus / (self.lanes * self.workers)
+
+    @property
+    def render_threads(self) -> int:
+        """Of one worker. On a CPU one thread renders far more than training takes; a GPU's worker has idle cores."""
+        return max(1, int(self.cpus_per_worker)) if self.gpus_per_worker else 1
 
     def __str__(self) -> str:
         gpus = f" and {self.gpus_per_worker:g} GPU" if self.gpus_per_worker else ""
@@ -48,7 +52,7 @@ class LaneSizes:
         return (
             f"{self.lanes} lane{plural} x {self.workers} worker{'s' if self.workers != 1 else ''} "
             f"({self.cpus_per_worker:g} CPU{gpus}, {self.threads} thread{'s' if self.threads != 1 else ''} each), "
-            f"{self.data_cpus:g} CPU for data"
+            + (f"{self.data_cpus:g} CPU for Ray Data streams" if self.data_cpus else "images rendered in its threads")
         )
 
 
@@ -77,8 +81,9 @@ def size_lanes(asked: Resources, num_cpus: float, num_gpus: float, num_runs: int
         )
     data_cpus = asked.data_cpus
     if data_cpus is None:
-        keep = max(MIN_DATA_CPUS, DATA_CPU_FRAC * num_cpus)
-        data_cpus = keep if not gpus else max(keep, num_cpus - math.floor(num_gpus / gpus))
+        num_ranks = math.floor(num_gpus / gpus) if gpus else 0
+        spare = num_cpus - num_ranks
+        data_cpus = spare if num_ranks and spare >= MIN_TASK_CPUS * num_ranks else 0.0
     for_workers = num_cpus - data_cpus
     lanes = asked.lanes
     if lanes is None:
@@ -88,14 +93,19 @@ def size_lanes(asked: Resources, num_cpus: float, num_gpus: float, num_runs: int
             fit = min(fit, for_workers / (asked.cpus_per_worker * workers) + _SLACK)
         lanes = max(1, min(int(fit), num_runs))
     cpus = asked.cpus_per_worker or math.floor(1000 * for_workers / (lanes * workers)) / 1000
-    cpus = min(cpus, 1.0) if asked.cpus_per_worker is None and gpus else cpus
+    cpus = min(cpus, 1.0) if asked.cpus_per_worker is None and data_cpus else cpus
     threads = asked.threads_per_worker or max(1, int(num_cpus / (lanes * workers)))
     total = lanes * workers * cpus
     if cpus <= 0 or total > for_workers + _SLACK:
         raise ResourceError(
             f"{lanes} lanes x {workers} workers x {cpus:g} CPUs = {total:g} CPUs, but only {for_workers:g} of "
-            f"{num_cpus:g} are free for training: {data_cpus:g} are kept for the data streams, which would otherwise "
-            "wait for ever. Lower resources.lanes, workers_per_trial or cpus_per_worker"
+            f"{num_cpus:g} are free for training"
+            + (
+                f": {data_cpus:g} are kept for Ray Data streams, which would otherwise wait for ever"
+                if data_cpus
+                else ""
+            )
+            + ". Lower resources.lanes, workers_per_trial or cpus_per_worker"
         )
     if gpus and lanes * workers * gpus > num_gpus + _SLACK:
         raise ResourceError(
@@ -114,8 +124,8 @@ class Lanes:
         logging.getLogger("ray.train").setLevel(logging.ERROR)
         self._errors: dict[str, BaseException] = {}
         self._threads = []
-        self._reserved = reserve_stream_cpus(sizes)
-        share = StreamShare(sizes.stream_cpus, self._reserved)
+        self._reserved = reserve_stream_cpus(sizes) if sizes.data_cpus else None
+        share = StreamShare(sizes.render_threads, sizes.stream_cpus, self._reserved)
         for number in range(sizes.lanes):
             config = LaneConfig(f"lane {number}", queue, recorder, data, share, sizes.threads)
             thread = threading.Thread(target=self._run, args=(config, sizes, scratch), name=config.lane, daemon=True)
@@ -153,7 +163,8 @@ class Lanes:
 
     def release(self) -> None:
         """Give the streams' CPUs back: a process that runs a second study would otherwise wait for its own."""
-        remove_placement_group(self._reserved)
+        if self._reserved is not None:
+            remove_placement_group(self._reserved)
 
 
 def reserve_stream_cpus(sizes: LaneSizes) -> PlacementGroup:

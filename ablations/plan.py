@@ -10,6 +10,7 @@ from ablations.designs import lay_out
 from ablations.grid import GridSpec, fault_lines
 from pipeline.data.listing import Listing
 from pipeline.data.plan import steps_per_epoch
+from pipeline.data.prepare import prepared_key
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
 from pipeline.models.build import check_model
@@ -86,8 +87,8 @@ class _Scans:
 
 
 def data_key(spec: AnyData, listing: Listing) -> str:
-    """Two specs with this key in common share their prepared images."""
-    return content_hash([listing.fingerprint, spec.short_side_px, spec.on_bad_image])[:16]
+    """Two specs with this key in common share a DataHandle."""
+    return content_hash([prepared_key(spec, listing), spec.on_bad_image])[:16]
 
 
 def check_stage(stage: StageSpec, listing: Listing, workers: int, where: str) -> None:

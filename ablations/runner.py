@@ -147,12 +147,12 @@ def timing_job(planned: Planned, home: Home, asked: Resources) -> TimingJob:
     )
 
 
-def prepare_all(planned: Planned, progress: Progress) -> dict[str, DataHandle]:
+def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, DataHandle]:
     """Decode every data set of the plan once."""
     handles = {}
     for key, data in planned.data.items():
         start = time.monotonic()
-        prepared = prepare(data.spec, data.listing)
+        prepared = prepare(data.spec, data.listing, home.cache)
         progress.note(
             f"prepared {len(data.listing.ids) - len(prepared.bad)} images in {duration(time.monotonic() - start)} "
             f"({prepared.num_bytes / 2**20:.0f} MB)"
@@ -207,7 +207,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     sizes = size_lanes(asked, *cluster_size(), num_runs=len(planned.runs))
     with Progress(len(planned.runs)) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
-        handles = prepare_all(planned, progress)
+        handles = prepare_all(planned, home, progress)
         recorder = recorder_actor(home.root, study=planned.plan.study)
         ray.get(recorder.start.remote(planned.plan.model_dump_json()))
         jobs = [job_of(run, home, asked) for run in planned.runs]

@@ -1,10 +1,13 @@
 """Where to crop, and how to cut and resize: the base augmentation on uint8 pixels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
 from pipeline.data.draws import uniforms
 from pipeline.spec.base import derive_seed
@@ -86,10 +89,22 @@ def eval_crops(spec: DataSpec, heights: np.ndarray, widths: np.ndarray) -> Crops
     return central_crops(heights, widths, spec.eval_crop_frac)
 
 
-def cut(image: np.ndarray, crops: Crops, i: int, size_px: int, out: np.ndarray) -> None:
-    """Crop i of `image` [H, W, 3] uint8, resized (antialiased when it shrinks) into out [size_px, size_px, 3]."""
-    top, left, height, width = crops.top[i], crops.left[i], crops.height[i], crops.width[i]
-    patch = image[top : top + height, left : left + width]
-    how = cv2.INTER_AREA if min(height, width) >= size_px else cv2.INTER_LINEAR
-    resized = cv2.resize(patch, (size_px, size_px), interpolation=how)
-    out[...] = resized[:, ::-1] if crops.flip[i] else resized
+def cut(images: Sequence[np.ndarray], crops: Crops, out: np.ndarray) -> None:
+    """Crop i of images[i] [H, W, 3] uint8, resized to the size of out [N, size, size, 3], mirrored where asked."""
+    size = out.shape[1]
+    boxes = zip(*(column.tolist() for column in (crops.top, crops.left, crops.height, crops.width)), strict=True)
+    for image, (top, left, height, width), flip, target in zip(images, boxes, crops.flip.tolist(), out, strict=True):
+        resized = resize(image[top : top + height, left : left + width], size)
+        if flip:
+            cv2.flip(resized, 1, dst=target)
+        else:
+            target[...] = resized
+
+
+def resize(patch: np.ndarray, size_px: int) -> np.ndarray:
+    """[H, W, 3] uint8 to [size_px, size_px, 3]: bilinear, antialiased where it shrinks, as torchvision does it."""
+    if max(patch.shape[:2]) <= size_px:  # nothing shrinks: OpenCV has less overhead, which counts on small images
+        return cv2.resize(patch, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    pixels = torch.from_numpy(patch).unsqueeze(0).permute(0, 3, 1, 2)  # channels last in memory, which has a fast path
+    resized = interpolate(pixels, (size_px, size_px), mode="bilinear", antialias=True)
+    return resized.permute(0, 2, 3, 1).numpy()[0]

@@ -1,32 +1,33 @@
 """A data set ready to train on, as it is handed to workers."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import ray
 
 from pipeline.data.index import TrainIndex
 from pipeline.data.listing import Listing, Role
 from pipeline.data.plan import EvalRows
-from pipeline.data.prepare import Prepared
+from pipeline.data.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
 class DataHandle:
-    """Index arrays by value, pixels by reference."""
+    """Index arrays by value, pixels by the files they are in."""
 
     fingerprint: str
     class_names: tuple[str, ...]
     ids: tuple[str, ...]
     train: TrainIndex
     evals: dict[Role, EvalRows]
-    prepared: Any  # object reference to Prepared
-    num_skipped: int
+    prepared: Prepared
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def num_skipped(self) -> int:
+        """Images that could not be decoded."""
+        return len(self.prepared.bad)
 
 
 def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
@@ -44,6 +45,5 @@ def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
         ids=listing.ids,
         train=TrainIndex(train.rows, train.keys, train.labels, len(listing.class_names)),
         evals={"val": rows("val"), "test": rows("test")},
-        prepared=ray.put(prepared),
-        num_skipped=len(prepared.bad),
+        prepared=prepared,
     )

@@ -1,162 +1,173 @@
-"""Decode every image once, shrink it, and keep it as uint8 where all trials share it.
+"""Decode every image once, shrink it, and keep it as uint8 where all trials, lanes and later invocations share it.
 
-Ray Data reads, decodes and materializes. What stays is a list of object references (the blocks) and, for every
-row, where its pixels are: small enough to hand to any worker, while the pixels are read in place.
+Ray Data reads and decodes; its tasks write the pixels to files in the cache and hand back only where they are.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
+from ray.exceptions import RayTaskError
 
 from pipeline.data.decode import decode_rgb, shrink
 from pipeline.data.listing import Listing, ReadChunk
+from pipeline.data.prepared import INDEX_NAME, BadImage, Prepared, load_index, pixel_file, save_index
 from pipeline.data.sources import read
+from pipeline.spec.base import content_hash
 from pipeline.spec.data import AnyData
-from pipeline.spec.errors import DataError
+from pipeline.spec.errors import DataError, ProjectError, ResourceError
 
-BLOCK_BYTES = 32 << 20  # one block holds about this many bytes of pixels
+DECODE_VERSION = 1  # raise it when the same bytes give other pixels
+CHUNKS_PER_TASK = 16  # at most, so that a task that is run again loses little
 BAD_IMAGES_SHOWN = 10
-_SCHEMA = pa.schema(
+_WHERE = pa.schema(
     [
         ("row", pa.int64()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("pixels", pa.large_binary()),
+        ("file", pa.int32()),
+        ("offset", pa.int64()),
+        ("height", pa.int64()),
+        ("width", pa.int64()),
         ("error", pa.string()),
     ]
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BadImage:
-    """An image that could not be decoded."""
-
-    sample_id: str
-    reason: str
+def prepared_key(spec: AnyData, listing: Listing) -> str:
+    """Identity of prepared images: two data specs with the same key share them."""
+    return content_hash([listing.fingerprint, spec.short_side_px, DECODE_VERSION])[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The prepared images. All arrays are indexed by row number of the listing."""
-
-    blocks: tuple[Any, ...]  # object references to Arrow tables of _SCHEMA
-    block_of_row: np.ndarray  # [n] int32, -1 where the image was bad
-    place_in_block: np.ndarray  # [n] int32
-    bad: tuple[BadImage, ...]
-    num_bytes: int
-
-    def usable(self, rows: np.ndarray) -> np.ndarray:
-        """The rows that have pixels."""
-        return rows[self.block_of_row[rows] >= 0]
-
-
-class BlockPixels:
-    """Views into one prepared block, without a copy."""
-
-    def __init__(self, table: pa.Table) -> None:
-        table = table if table.column("pixels").num_chunks == 1 else table.combine_chunks()
-        column = table.column("pixels").chunk(0)
-        _, offsets, data = column.buffers()
-        self._offsets = np.frombuffer(offsets, dtype=np.int64)[column.offset :]
-        self._data = np.frombuffer(data, dtype=np.uint8)
-        self.heights = table.column("height").to_numpy()
-        self.widths = table.column("width").to_numpy()
-
-    def image(self, place: int) -> np.ndarray:
-        """[H, W, 3] uint8, read-only."""
-        flat = self._data[self._offsets[place] : self._offsets[place + 1]]
-        return flat.reshape(self.heights[place], self.widths[place], 3)
-
-
-def decode_chunk(spec: AnyData, chunk: ReadChunk) -> Iterator[dict[str, Any]]:
-    """Read and decode the rows of one chunk; a bad image becomes a row with an error."""
-    for row, value in read(spec, chunk):
-        try:
-            if isinstance(value, np.ndarray):
-                pixels = shrink(value, spec.short_side_px)
-            else:
-                pixels = decode_rgb(value, spec.short_side_px)
-        except Exception as error:  # decoders raise anything on hostile bytes; the policy decides what follows
-            yield {
-                "row": row,
-                "height": 0,
-                "width": 0,
-                "pixels": b"",
-                "error": f"{type(error).__name__}: {error}"[:300],
-            }
-            continue
-        yield {
-            "row": row,
-            "height": pixels.shape[0],
-            "width": pixels.shape[1],
-            "pixels": pixels.tobytes(),
-            "error": None,
-        }
-
-
-def _prepare_block(batch: dict[str, np.ndarray], *, spec: AnyData, chunks_ref: Any) -> Iterator[pa.Table]:
-    chunks: tuple[ReadChunk, ...] = ray.get(chunks_ref)
-    rows: list[dict[str, Any]] = []
-    num_bytes = 0
-    for number in batch["chunk"].tolist():
-        for row in decode_chunk(spec, chunks[number]):
-            rows.append(row)
-            num_bytes += len(row["pixels"])
-            if num_bytes >= BLOCK_BYTES:
-                yield pa.Table.from_pylist(rows, schema=_SCHEMA)
-                rows, num_bytes = [], 0
-    if rows:
-        yield pa.Table.from_pylist(rows, schema=_SCHEMA)
-
-
-def prepare(spec: AnyData, listing: Listing) -> Prepared:
-    """Decode all splits into the object store.
+def prepare(spec: AnyData, listing: Listing, cache: Path) -> Prepared:
+    """The prepared images of all splits, from the cache or made now.
 
     Raises:
         DataError: images cannot be decoded and `on_bad_image` is "fail".
+        ResourceError: the cache cannot be written.
     """
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    # A task takes a handful of chunks, so that tasks outnumber CPUs but their start-up stays small.
-    num_tasks = max(1, min(len(listing.chunks), 4 * int(ray.cluster_resources().get("CPU", 1))))
-    chunks = ray.data.from_items([{"chunk": i} for i in range(len(listing.chunks))], override_num_blocks=num_tasks)
-    dataset = chunks.map_batches(
-        _prepare_block,  # type: ignore[arg-type] - fn_kwargs gives the other arguments
-        fn_kwargs={"spec": spec, "chunks_ref": ray.put(listing.chunks)},
-        batch_size=None,
-        batch_format="numpy",
-        zero_copy_batch=True,
-    ).materialize()
-    return locate(dataset, spec, listing)
-
-
-def locate(dataset: Any, spec: AnyData, listing: Listing) -> Prepared:
-    """Find every row's block and place, and apply the policy for bad images."""
-    blocks = tuple(dataset.to_arrow_refs())
-    block_of_row = np.full(len(listing.ids), -1, dtype=np.int32)
-    place = np.zeros(len(listing.ids), dtype=np.int32)
-    bad: list[BadImage] = []
-    num_bytes = 0
-    for number, table in enumerate(ray.get(list(blocks))):  # zero-copy: only the small columns are touched
-        rows, heights = table.column("row").to_numpy(), table.column("height").to_numpy()
-        good = heights > 0
-        block_of_row[rows[good]] = number
-        place[rows[good]] = np.flatnonzero(good)
-        num_bytes += int((heights.astype(np.int64) * table.column("width").to_numpy() * 3).sum())
-        errors = table.column("error")
-        bad.extend(BadImage(listing.ids[rows[i]], errors[i].as_py()) for i in np.flatnonzero(~good).tolist())
-    bad.sort(key=lambda image: image.sample_id)
-    if bad and spec.on_bad_image == "fail":
+    folder = cache / "prepared" / prepared_key(spec, listing)
+    try:
+        with _only_one(folder):
+            if not (folder / INDEX_NAME).exists():
+                _make(spec, listing, folder)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    prepared = load_index(folder)
+    if prepared.bad and spec.on_bad_image == "fail":
+        bad = prepared.bad
         shown = "\n".join(f"  {image.sample_id}: {image.reason}" for image in bad[:BAD_IMAGES_SHOWN])
         more = f"\n  ... and {len(bad) - BAD_IMAGES_SHOWN} more" if len(bad) > BAD_IMAGES_SHOWN else ""
         raise DataError(
             f"{len(bad)} of {len(listing.ids)} images cannot be decoded:\n{shown}{more}\n"
             "Mend or remove them, or set data.on_bad_image: skip to train without them (the report counts them)."
         )
-    return Prepared(blocks, block_of_row, place, tuple(bad), num_bytes)
+    return prepared
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two studies may want the same images: the second waits, and finds them made. A lock dies with its process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(spec: AnyData, listing: Listing, folder: Path) -> None:
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    part.mkdir()
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # A task takes a handful of chunks, so that tasks outnumber CPUs but their start-up stays small.
+    num_chunks, num_cpus = len(listing.chunks), int(ray.cluster_resources().get("CPU", 1))
+    num_tasks = max(1, min(num_chunks, max(4 * num_cpus, num_chunks // CHUNKS_PER_TASK)))
+    groups = [{"file": i, "chunks": part_of.tolist()} for i, part_of in
+              enumerate(np.array_split(np.arange(num_chunks), num_tasks))]  # fmt: skip
+    dataset = ray.data.from_items(groups, override_num_blocks=num_tasks).map_batches(
+        _decode_task,  # type: ignore[arg-type] - fn_kwargs gives the other arguments
+        fn_kwargs={"spec": spec, "chunks_ref": ray.put(listing.chunks), "folder": part},
+        batch_size=None,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+    )
+    try:
+        tables = list(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
+    except RayTaskError as error:
+        if isinstance(error.cause, ProjectError):
+            raise error.cause from None  # a person needs the message, not the trace of a Ray Data task
+        raise
+    save_index(locate(pa.concat_tables(tables), listing, part))  # type: ignore[arg-type] - "pyarrow" gives tables
+    part.replace(folder)
+
+
+def _decode_task(table: pa.Table, *, spec: AnyData, chunks_ref: Any, folder: Path) -> Iterator[pa.Table]:
+    chunks: tuple[ReadChunk, ...] = ray.get(chunks_ref)
+    for group in table.to_pylist():
+        yield decode_to_file(spec, [chunks[i] for i in group["chunks"]], folder, group["file"])
+
+
+def decode_to_file(spec: AnyData, chunks: Sequence[ReadChunk], folder: Path, number: int) -> pa.Table:
+    """Write the pixels of some chunks to one file. Returns where each row is, or why it could not be decoded."""
+    where: list[dict[str, Any]] = []
+    offset = 0
+    try:
+        with pixel_file(folder, number).open("wb") as file:
+            for row, found in _decoded(spec, chunks):
+                if isinstance(found, str):
+                    where.append({"row": row, "file": -1, "offset": 0, "height": 0, "width": 0, "error": found})
+                    continue
+                height, width = found.shape[:2]
+                file.write(found.data)
+                where.append(
+                    {"row": row, "file": number, "offset": offset, "height": height, "width": width, "error": None}
+                )
+                offset += found.nbytes
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    return pa.Table.from_pylist(where, schema=_WHERE)
+
+
+def _decoded(spec: AnyData, chunks: Sequence[ReadChunk]) -> Iterator[tuple[int, np.ndarray | str]]:
+    """Row number and pixels, or the reason why there are none."""
+    small = spec.short_side_px
+    for chunk in chunks:
+        try:
+            values = list(read(spec, chunk))
+        except OSError as error:
+            raise DataError(f"data.path: an image was listed but cannot be read: {error}") from error
+        for row, value in values:
+            try:
+                # An array is a source without files: its pixels are already there.
+                yield row, shrink(value, small) if isinstance(value, np.ndarray) else decode_rgb(value, small)
+            except Exception as error:  # decoders raise anything on hostile bytes; the policy decides what follows
+                yield row, f"{type(error).__name__}: {error}"[:300]
+
+
+def locate(table: pa.Table, listing: Listing, folder: Path) -> Prepared:
+    """Index arrays by row number from the tasks' answers, in whatever order they came."""
+    row = table.column("row").to_numpy()
+    columns = []
+    for name, dtype in (("file", np.int32), ("offset", np.int64), ("height", np.int64), ("width", np.int64)):
+        column = np.full(len(listing.ids), -1 if name == "file" else 0, dtype=dtype)
+        column[row] = table.column(name).to_numpy()
+        columns.append(column)
+    errors = table.filter(table.column("error").is_valid()).select(["row", "error"]).to_pylist()
+    bad = sorted((BadImage(listing.ids[e["row"]], e["error"]) for e in errors), key=lambda image: image.sample_id)
+    return Prepared(folder, *columns, tuple(bad))
+
+
+def disk_error(path: Path, error: OSError) -> ResourceError:
+    """What to do when the cache cannot be written."""
+    return ResourceError(
+        f"prepared images cannot be written to {path}: {os.strerror(error.errno or 0)}. Free some disk, or choose "
+        "another home with --home"
+    )

@@ -1,178 +1,47 @@
-"""One rank's batches as one Ray Data execution over its slice of the batch plan.
+"""One rank's batches, rendered ahead of training, in the order of the plan.
 
-Why not streaming_split, shuffles or an actor pool: each was measured and lost (docs/LOG.md). Rows of this data
-set are planned batches; tasks fetch the prepared blocks they need by reference, without a copy, and crop.
+Two ways to the same pixels: threads of the worker, and Ray Data tasks on CPUs set aside for them. Threads cost the
+least where training needs the same cores (a crop takes a tenth of a millisecond and holds no lock); tasks take
+the work to other cores and other nodes (docs/BENCHMARKS.md).
 """
 
-import pickle
-import queue
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
+from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
-import ray
-import ray.data
 from ray.util.placement_group import PlacementGroup
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipeline.data.plan import PlannedBatch
-from pipeline.data.prepare import BlockPixels, Prepared
-from pipeline.data.render import render
+from pipeline.data.prepared import Prepared
+from pipeline.data.render_tasks import TaskStream
+from pipeline.data.render_threads import ThreadStream
 from pipeline.spec.data import AnyData
-from pipeline.spec.errors import StreamStalled
-
-TASK_PIXELS = 4 << 20  # a task renders about this many pixels: long enough to hide its start-up
-FIRST_TASK_PIXELS = 1 << 19  # the first tasks are short, so that training starts at once
-LEG_BYTES = 192 << 20  # pixels rendered by one execution, and held by the worker; long enough to hide its start-up
 
 
 @dataclass(frozen=True, slots=True)
 class StreamShare:
-    """What one rank's stream may use.
+    """What one rank's stream may use."""
 
-    CPUs reserved in a placement group are certain, whatever else runs on the cluster; without it, Ray Data divides what
-    it believes to be left.
-    """
-
-    num_cpus: float  # for rendering tasks
-    reserved: PlacementGroup | None = None  # holds them, for all streams together
+    num_threads: int = 1  # of the worker
+    task_cpus: float = 0.0  # for Ray Data tasks, which then do the rendering
+    reserved: PlacementGroup | None = None  # holds the tasks' CPUs, for all streams together
     timeout_s: float = 120.0  # for the next batch
 
 
-def _render_tasks(table: pa.Table, *, spec: AnyData, seed: int, prepared_ref: object) -> Iterator[pa.Table]:
-    prepared: Prepared = ray.get(prepared_ref)  # type: ignore[arg-type]
-    opened: dict[int, BlockPixels] = {}
+class PixelStream(Protocol):
+    """Iterates (planned batch, pixels [N, size, size, 3] uint8)."""
 
-    def block(number: int) -> BlockPixels:
-        if number not in opened:
-            opened[number] = BlockPixels(ray.get(prepared.blocks[number]))
-        return opened[number]
-
-    for batch in pickle.loads(table.column("planned")[0].as_py()):
-        pixels = render(batch, spec, seed, prepared, block)
-        yield pa.table({"pixels": pa.array([pixels.tobytes()], type=pa.large_binary())})
-
-
-def tasks(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
-    """Group consecutive batches into tasks of about TASK_PIXELS."""
-    group: list[PlannedBatch] = []
-    pixels, number = 0, 0
-    for batch in planned:
-        group.append(batch)
-        pixels += batch.num_pixels
-        if pixels >= (FIRST_TASK_PIXELS if number < 2 else TASK_PIXELS):
-            yield group
-            group, pixels, number = [], 0, number + 1
-    if group:
-        yield group
-
-
-def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
-    """Cut a plan into executions of about LEG_BYTES of pixels."""
-    leg: list[PlannedBatch] = []
-    num_bytes = 0
-    for batch in planned:
-        leg.append(batch)
-        num_bytes += 3 * batch.num_pixels
-        if num_bytes >= LEG_BYTES:
-            yield leg
-            leg, num_bytes = [], 0
-    if leg:
-        yield leg
-
-
-def _leg_pixels(
-    leg: list[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, share: StreamShare
-) -> Iterator[np.ndarray]:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.execution_options.preserve_order = True
-    context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=share.num_cpus)
-    if share.reserved is not None:
-        strategy = PlacementGroupSchedulingStrategy(share.reserved)
-        context.scheduling_strategy = context.scheduling_strategy_large_args = strategy
-    # One item a block, a block a task. (from_arrow would ask for a whole CPU to look at each table, and wait for it.)
-    items = [{"planned": pickle.dumps(group, protocol=5)} for group in tasks(leg)]
-    dataset = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        partial(_render_tasks, spec=spec, seed=seed, prepared_ref=prepared_ref),
-        batch_size=None,
-        batch_format="pyarrow",
-        zero_copy_batch=True,
-        num_cpus=min(1.0, share.num_cpus),
-    )
-    planned = iter(leg)
-    for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=2):
-        for scalar in cast(pa.Table, table).column("pixels"):
-            batch = next(planned)
-            shape = (len(batch.rows), batch.size_px, batch.size_px, 3)
-            yield np.frombuffer(scalar.as_buffer(), dtype=np.uint8).reshape(shape)
-
-
-class PixelStream:
-    """Iterates (planned batch, pixels [N, size, size, 3] uint8 read-only) in the order of the plan.
-
-    A thread of this process runs one leg after another, each to its end, and starts the next when half a leg is left.
-    It never makes Ray Data wait: an execution whose output is not taken spins, and its thread then fights training for
-    the interpreter's lock (docs/LOG.md). Close the stream when you stop early.
-    """
-
-    def __init__(
-        self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object, share: StreamShare
-    ) -> None:
-        self._share = share
-        self._ready: queue.SimpleQueue[tuple[PlannedBatch, np.ndarray] | BaseException | None] = queue.SimpleQueue()
-        self._buffered_bytes = 0
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(
-            target=self._run, args=(planned, spec, seed, prepared_ref), name="pixel-stream", daemon=True
-        )
-        self._thread.start()
-
-    def _run(self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared_ref: object) -> None:
-        try:
-            for leg in legs(planned):
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closed or self._buffered_bytes <= LEG_BYTES // 2)
-                for item in zip(leg, _leg_pixels(leg, spec, seed, prepared_ref, self._share), strict=True):
-                    self._count(item[1].nbytes)
-                    self._ready.put(item)
-                    if self._closed:
-                        return
-            self._ready.put(None)
-        except BaseException as error:  # handed to the consumer, who raises it
-            self._ready.put(error)
-
-    def _count(self, num_bytes: int) -> None:
-        with self._changed:
-            self._buffered_bytes += num_bytes
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[tuple[PlannedBatch, np.ndarray]]:
-        while True:
-            try:
-                item = self._ready.get(timeout=self._share.timeout_s)
-            except queue.Empty:
-                raise StreamStalled(
-                    f"no batch arrived for {self._share.timeout_s:.0f} s. The usual cause: other work holds the CPUs. "
-                    f"The stream's tasks (share: {self._share.num_cpus:g} CPU) cannot start: lower resources.lanes, "
-                    "workers_per_trial or cpus_per_worker, or raise resources.data_cpus."
-                ) from None
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            self._count(-item[1].nbytes)
-            yield item
+    def __iter__(self) -> Iterator[tuple[PlannedBatch, np.ndarray]]: ...
 
     def close(self) -> None:
-        """Stop the execution and wait for its thread."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join(timeout=30)
+        """Stop rendering; call it when you stop early."""
+
+
+def open_stream(
+    planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared: Prepared, share: StreamShare
+) -> PixelStream:
+    """Start rendering a plan."""
+    if share.task_cpus:
+        return TaskStream(planned, spec, seed, prepared, share.task_cpus, share.reserved, share.timeout_s)
+    return ThreadStream(planned, spec, seed, prepared, share.num_threads, share.timeout_s)

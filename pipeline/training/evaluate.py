@@ -72,5 +72,6 @@ def merge_in_order(parts: list[dict[int, dict[str, np.ndarray]]]) -> dict[str, n
 @torch.no_grad()
 def normalize(pixels: np.ndarray, device: torch.device, mean: Tensor, std: Tensor) -> Tensor:
     """[N, H, W, 3] uint8 -> [N, 3, H, W] float32, channels last in memory.  mean, std: [3] on the device, of 0..1."""
-    images = torch.from_numpy(pixels.copy()).to(device, non_blocking=True)
+    own = pixels if pixels.flags.writeable else pixels.copy()  # Ray Data's are read-only, which torch warns of
+    images = torch.from_numpy(own).to(device, non_blocking=True)
     return ((images.to(torch.float32) / 255.0 - mean) / std).permute(0, 3, 1, 2)

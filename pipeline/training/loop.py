@@ -9,7 +9,7 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.data.plan import EvalRows, eval_batches, stage_batches
-from pipeline.data.stream import PixelStream, StreamShare
+from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.errors import Diverged
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training import checkpoint
@@ -95,7 +95,7 @@ def train_stage(
     writer = checkpoint.CheckpointWriter(job.checkpoint, job.checkpoint_interval_s)
     split = data.evals["val"]
     plan = (setup.index, [split], setup.plans[first_epoch:], budget, spec.data.image_size_px, setup.chain.seed)
-    stream = PixelStream(
+    stream = open_stream(
         stage_batches(*plan, team.rank, team.world_size), spec.data, setup.chain.seed, data.prepared, share
     )
     feed = Feed(stream, spec.data, spec.model.head_size(data.num_classes), team.device)

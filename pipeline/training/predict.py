@@ -7,7 +7,7 @@ from torch import nn
 from pipeline.data.handle import DataHandle
 from pipeline.data.listing import Role
 from pipeline.data.plan import eval_batches
-from pipeline.data.stream import PixelStream, StreamShare
+from pipeline.data.stream import StreamShare, open_stream
 from pipeline.training.evaluate import all_metrics, merge_in_order, summarize_probs
 from pipeline.training.feed import Feed
 from pipeline.training.job import StageJob
@@ -40,7 +40,7 @@ def score_run(job: StageJob, data: DataHandle, role: Role, team: Team, share: St
     model = load_run_model(job, job.key, data.num_classes, team.device)
     size, per_batch = spec.data.image_size_px, spec.budget.eval_batch_size
     planned = list(eval_batches(split, 0, size, per_batch, team.rank, team.world_size))
-    stream = PixelStream(planned, spec.data, job.seed, data.prepared, share)
+    stream = open_stream(planned, spec.data, job.seed, data.prepared, share)
     try:
         feed = Feed(stream, spec.data, spec.model.head_size(data.num_classes), team.device)
         precision = resolve_precision(spec.precision, team.device.type)

@@ -16,7 +16,7 @@ import torch
 from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
 from pipeline.data.plan import stage_batches
-from pipeline.data.stream import PixelStream, StreamShare
+from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.base import derive_seed
 from pipeline.spec.records import TimingRecord
 from pipeline.training.environment import environment
@@ -65,7 +65,7 @@ def _make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare)
     sizes = sorted(epochs_at)
     plans = [EpochPlan(i, size) for i, size in enumerate(sizes)]
     planned = stage_batches(small_index, [], plans, job.spec.budget, 0, setup.chain.seed, team.rank, team.world_size)
-    stream = PixelStream(planned, job.spec.data, setup.chain.seed, data.prepared, share)
+    stream = open_stream(planned, job.spec.data, setup.chain.seed, data.prepared, share)
     feed = Feed(stream, job.spec.data, job.spec.model.head_size(data.num_classes), team.device)
     for i, size in enumerate(sizes):
         batches[size] = [feed.take("train", i)[1] for _ in setup.my_shards]

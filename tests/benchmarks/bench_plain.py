@@ -87,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(num_seeds):
             job = StageJob(stage, "bench", seed, "", {}, Path(scratch), Path(scratch) / str(seed) / "last.pt")
-            result = train_stage(job, data, Team.alone(), StreamShare(1.0), lambda report: None)
+            result = train_stage(job, data, Team.alone(), StreamShare(), lambda report: None)
             ours.append(100 * result.record.metrics["val/top1"])
             theirs.append(plain(listing, seed))
     test = stats.ttest_ind(ours, theirs, equal_var=False)

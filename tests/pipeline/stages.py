@@ -13,7 +13,8 @@ from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.team import Team
 from pipeline.types import StageResult
 
-SHARE = StreamShare(num_cpus=1.0, timeout_s=60.0)
+SHARE = StreamShare(timeout_s=60.0)
+TASKS = StreamShare(task_cpus=1.0, timeout_s=60.0)
 
 # One config of every kind of the catalogue, with what it needs of its stage.
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -63,6 +64,11 @@ def nobody(_: EpochReport) -> None:
     """Watches nothing."""
 
 
-def train_alone(job: StageJob, data: DataHandle, watch: Callable[[EpochReport], None] = nobody) -> StageResult:
-    """Train with one worker in this process; only the pixels come from Ray."""
-    return train_stage(job, data, Team.alone(), SHARE, watch)
+def train_alone(
+    job: StageJob,
+    data: DataHandle,
+    watch: Callable[[EpochReport], None] = nobody,
+    share: StreamShare = SHARE,
+) -> StageResult:
+    """Train with one worker in this process."""
+    return train_stage(job, data, Team.alone(), share, watch)

@@ -8,9 +8,9 @@ from pipeline.strategies.mixup import MixupConfig
 from tests.pipeline.stages import digits_stage, example
 
 GOLDEN = {
-    "bare": "94045ae737f841b49820e960eb6aba08dbbb077050ffc205aef9dea14d3c01df",
-    "folder": "adf3a82b112fc646dbb62f5adb2c3e49e9886505fc4276867c96e55fdd25b653",
-    "student": "d8314624e8144d655fdfd0f562a53f1577e42fedb7db28f718668a5469d5d846",
+    "bare": "b2a1231e7f22185e223c6ddab4ccbcc91f252f8a53c256abdffc23d02d5fce32",
+    "folder": "e042fbe922143cf77ab947efa15ed06ef8b680aaa25e2de0c788340fd917e8cb",
+    "student": "0c4a31352743e6c2b170020c9763ea1141e74f72646886477099d939e51e4250",
 }
 
 

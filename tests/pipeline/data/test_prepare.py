@@ -1,19 +1,19 @@
 import io
+import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-import ray
 from PIL import Image
 
 from pipeline.data import prepare as prepare_module
 from pipeline.data.handle import make_handle
-from pipeline.data.prepare import BlockPixels, Prepared, decode_chunk, prepare
+from pipeline.data.prepare import decode_to_file, prepare, prepared_key
+from pipeline.data.prepared import INDEX_NAME, PixelReader, Prepared, load_index
 from pipeline.data.sources import scan
 from pipeline.spec.data import ImageFolder
-from pipeline.spec.errors import DataError
+from pipeline.spec.errors import DataError, ResourceError
+from tests.pipeline.conftest import prepared_here
 
 NUM_PER_CLASS = 12
 
@@ -35,8 +35,7 @@ def folder(tmp_path: Path) -> ImageFolder:
 
 
 def pixels_of(prepared: Prepared, row: int) -> np.ndarray:
-    table = ray.get(prepared.blocks[prepared.block_of_row[row]])
-    return BlockPixels(table).image(int(prepared.place_in_block[row]))
+    return PixelReader(prepared).images(np.asarray([row]))[0]
 
 
 def break_images(spec: ImageFolder, *names: str) -> None:
@@ -49,34 +48,120 @@ def expected_value(sample_id: str) -> int:
 
 
 @pytest.mark.ray
-def test_every_row_leads_to_its_own_pixels(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_row_leads_to_its_own_pixels(folder: ImageFolder, tmp_path: Path) -> None:
     listing = scan(folder)
-    prepared = prepare(folder, listing)
+    prepared = prepare(folder, listing, tmp_path / "cache")
     assert prepared.bad == ()
     num_bytes = 0
     for row, sample_id in enumerate(listing.ids):
         pixels = pixels_of(prepared, row)
         assert (pixels == expected_value(sample_id)).all(), sample_id
-        assert min(pixels.shape[:2]) == min(10, 9 + int(sample_id[2:4])), "short side at most 1.25 x 8"
+        short = min(12, 9 + int(sample_id[2:4]))
+        assert min(pixels.shape[:2]) == short, "up to 1.3 x 1.25 x 8 pixels a copy keeps its size"
         num_bytes += pixels.size
     assert prepared.num_bytes == num_bytes
 
 
 @pytest.mark.ray
-def test_bad_images_are_named(folder: ImageFolder) -> None:
-    break_images(folder, "b/03.png", "a/01.png")
-    with pytest.raises(DataError, match=r"(?s)2 of 24 images cannot be decoded:\n  a/01.png: .*\n  b/03.png: .*on_bad"):
-        prepare(folder, scan(folder))
+def test_the_next_invocation_decodes_nothing(
+    folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = scan(folder)
+    first = prepare(folder, listing, tmp_path / "cache")
+    monkeypatch.setattr(prepare_module, "_make", lambda *_: pytest.fail("made again"))
+    again = prepare(folder, listing, tmp_path / "cache")
+    for row in range(len(listing.ids)):
+        np.testing.assert_array_equal(pixels_of(again, row), pixels_of(first, row))
+    larger = folder.model_copy(update={"image_size_px": 16})
+    assert prepared_key(larger, listing) != prepared_key(folder, listing)
+    (Path(folder.path) / "a" / "00.png").write_bytes(png(77))
+    assert prepared_key(folder, scan(folder)) != prepared_key(folder, listing), "other bytes are other images"
 
 
 @pytest.mark.ray
-def test_bad_images_are_left_out_and_counted_on_request(folder: ImageFolder) -> None:
+def test_what_a_killed_process_left_is_made_again(folder: ImageFolder, tmp_path: Path) -> None:
+    listing = scan(folder)
+    part = tmp_path / "cache" / "prepared" / f"{prepared_key(folder, listing)}.part"
+    part.mkdir(parents=True)
+    (part / "00000.rgb").write_bytes(b"half an image")
+    prepared = prepare(folder, listing, tmp_path / "cache")
+    assert (pixels_of(prepared, 0) == expected_value(listing.ids[0])).all()
+    assert not part.exists()
+
+
+def test_two_studies_make_them_once(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    both_asked = threading.Barrier(2)
+
+    def make(spec: ImageFolder, listing: object, target: Path) -> None:
+        made.append(target)
+        target.mkdir()
+        prepared_here(spec, scan(spec), target)
+
+    def ask() -> None:
+        both_asked.wait()
+        prepare(folder, listing, tmp_path / "cache")
+
+    listing = scan(folder)
+    monkeypatch.setattr(prepare_module, "_make", make)
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+
+
+def test_a_cache_that_cannot_be_written(folder: ImageFolder, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ResourceError, match=r"prepared images cannot be written to .*: (Not a directory|File exists)"):
+        prepare(folder, scan(folder), tmp_path / "file")
+
+
+@pytest.mark.ray
+def test_a_full_disk_is_a_message(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # /dev/full refuses every write with "no space left", as a full disk does; the name reaches the tasks by the folder.
+    listing = scan(folder)
+    part = tmp_path / "cache" / "prepared" / f"{prepared_key(folder, listing)}.part"
+    real = Path.mkdir
+
+    def mkdir(self: Path, *args: object, **options: object) -> None:
+        real(self, *args, **options)  # type: ignore[arg-type] - passed on as they came
+        if self == part:
+            for number in range(9):
+                (self / f"{number:05d}.rgb").symlink_to("/dev/full")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(ResourceError, match=r"cannot be written .*: No space left on device\. Free some disk"):
+        prepare(folder, listing, tmp_path / "cache")
+
+
+def test_a_node_without_the_cache_says_so(folder: ImageFolder, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    prepared = prepared_here(folder, scan(folder), tmp_path / "there")
+    (tmp_path / "there").rename(tmp_path / "elsewhere")
+    with pytest.raises(ResourceError, match=r"there/00000.rgb cannot be read here .* put the home on shared storage"):
+        pixels_of(prepared, 0)
+    assert (pixels_of(load_index(tmp_path / "elsewhere"), 0) == 0).all(), "an index moves with its folder"
+
+
+@pytest.mark.ray
+def test_bad_images_are_named(folder: ImageFolder, tmp_path: Path) -> None:
+    break_images(folder, "b/03.png", "a/01.png")
+    match = r"(?s)2 of 24 images cannot be decoded:\n  a/01.png: .*\n  b/03.png: .*on_bad"
+    for _ in range(2):  # from the cache, too
+        with pytest.raises(DataError, match=match):
+            prepare(folder, scan(folder), tmp_path / "cache")
+
+
+@pytest.mark.ray
+def test_bad_images_are_left_out_and_counted_on_request(folder: ImageFolder, tmp_path: Path) -> None:
     spec = folder.model_copy(update={"on_bad_image": "skip"})
     listing = scan(spec)
     victims = [listing.ids[listing.rows("train")[0]], listing.ids[listing.rows("val")[0]]]
     break_images(spec, *victims)
     listing = scan(spec)
-    prepared = prepare(spec, listing)
+    prepared = prepare(spec, listing, tmp_path / "cache")
     handle = make_handle(listing, prepared)
     assert [image.sample_id for image in prepared.bad] == sorted(victims)
     assert handle.num_skipped == 2
@@ -89,45 +174,26 @@ def test_bad_images_are_left_out_and_counted_on_request(folder: ImageFolder) -> 
 
 
 @pytest.mark.ray
-def test_a_long_list_of_bad_images_is_cut_short(folder: ImageFolder) -> None:
+def test_a_long_list_of_bad_images_is_cut_short(folder: ImageFolder, tmp_path: Path) -> None:
     break_images(folder, *(f"a/{i:02d}.png" for i in range(NUM_PER_CLASS)))
     with pytest.raises(DataError, match=r"12 of 24 images .*(?s:.*)a/09.png.*\n  \.\.\. and 2 more\n"):
-        prepare(folder, scan(folder))
+        prepare(folder, scan(folder), tmp_path / "cache")
 
 
-def decoded_blocks(spec: ImageFolder, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> list[pa.Table]:
-    monkeypatch.setattr(prepare_module, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(ray, "get", lambda value: value)
-    chunks: Any = scan(spec).chunks
-    batch = {"chunk": np.arange(len(chunks))}
-    return list(prepare_module._prepare_block(batch, spec=spec, chunks_ref=chunks))
-
-
-def test_blocks_close_when_they_are_full(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = decoded_blocks(folder, monkeypatch, 1 << 20)
-    cut = decoded_blocks(folder, monkeypatch, 1500)
-    assert len(whole) == 1
-    assert len(cut) > 5
-    assert pa.concat_tables(cut).equals(pa.concat_tables(whole))
-    sizes = [sum(len(pixels.as_py()) for pixels in table.column("pixels")) for table in cut]
-    assert min(sizes[:-1]) >= 1500 > max(sizes) - 3 * 10 * 20
-
-
-def test_views_into_a_block_are_right_after_slicing(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    (table,) = decoded_blocks(folder, monkeypatch, 1 << 20)
-    for view, first in ((table, 0), (table.slice(5), 5), (pa.concat_tables([table.slice(0, 3), table.slice(3)]), 0)):
-        block = BlockPixels(view)
-        for place in range(view.num_rows):
-            row = table.slice(first + place, 1).to_pylist()[0]
-            assert block.image(place).shape == (row["height"], row["width"], 3)
-            assert block.image(place).tobytes() == row["pixels"]
-
-
-def test_a_bad_image_becomes_a_row_with_its_reason(folder: ImageFolder) -> None:
+def test_a_bad_image_becomes_a_row_with_its_reason(folder: ImageFolder, tmp_path: Path) -> None:
     break_images(folder, "a/01.png")
     (chunk,) = scan(folder).chunks
-    rows = list(decode_chunk(folder, chunk))
+    rows = decode_to_file(folder, [chunk], tmp_path, 3).to_pylist()
     assert [row["row"] for row in rows] == list(range(24))
     assert rows[1]["error"].startswith("UnidentifiedImageError: ")
-    assert (rows[1]["height"], rows[1]["pixels"]) == (0, b"")
-    assert all(row["error"] is None for row in rows if row["row"] != 1)
+    assert (rows[1]["file"], rows[1]["height"]) == (-1, 0)
+    assert all(row["error"] is None and row["file"] == 3 for row in rows if row["row"] != 1)
+
+
+def test_an_index_is_written_last(folder: ImageFolder, tmp_path: Path) -> None:
+    prepared = prepared_here(folder, scan(folder), tmp_path)
+    again = load_index(tmp_path)
+    for name in ("file_of_row", "offset", "height", "width"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(prepared, name))
+    newest = max(tmp_path.glob("*.*"), key=lambda path: path.stat().st_mtime_ns)
+    assert newest.name == INDEX_NAME

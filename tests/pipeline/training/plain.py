@@ -37,8 +37,7 @@ def pictures(data: DataHandle, rows: np.ndarray, crops: Crops) -> Tensor:
     digits: Any = load_digits()
     grey = digits.images[[int(data.ids[row].removeprefix("digit-")) for row in rows]]
     out = np.empty((len(rows), 16, 16, 3), dtype=np.uint8)
-    for i, picture in enumerate(np.round(grey * 255 / 16).astype(np.uint8)):
-        cut(np.stack([picture] * 3, axis=2), crops, i, 16, out[i])
+    cut([np.stack([picture] * 3, axis=2) for picture in np.round(grey * 255 / 16).astype(np.uint8)], crops, out)
     return ((torch.from_numpy(out).float() / 255 - torch.tensor(SPEC.mean)) / torch.tensor(SPEC.std)).permute(
         0, 3, 1, 2
     )

@@ -12,7 +12,7 @@ from pipeline.spec.records import PREDICTION_FIELDS, Status
 from pipeline.training import checkpoint
 from pipeline.training.evaluate import all_metrics
 from pipeline.training.loop import EpochReport
-from tests.pipeline.stages import digits_stage, stage_job, train_alone
+from tests.pipeline.stages import SHARE, TASKS, digits_stage, stage_job, train_alone
 from tests.pipeline.training.plain import plain_training
 
 EPOCH_STEPS = 4  # 300 digits in batches of 64
@@ -23,9 +23,9 @@ def epoch_means(losses: list[float]) -> list[float]:
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_one_worker_is_a_plain_loop(inline_digits: DataHandle, tmp_path: Path, seed: int) -> None:
-    plain = plain_training(inline_digits, seed, lr=0.05)
-    result = train_alone(stage_job(digits_stage(), tmp_path, seed), inline_digits)
+def test_one_worker_is_a_plain_loop(digits: DataHandle, tmp_path: Path, seed: int) -> None:
+    plain = plain_training(digits, seed, lr=0.05)
+    result = train_alone(stage_job(digits_stage(), tmp_path, seed), digits)
     series = result.curves.series
     np.testing.assert_allclose(series["train/loss"], epoch_means(plain.losses), atol=1e-5, rtol=0)
     np.testing.assert_allclose(series["val/nll"], plain.val_nll, atol=1e-4, rtol=0)
@@ -33,33 +33,33 @@ def test_one_worker_is_a_plain_loop(inline_digits: DataHandle, tmp_path: Path, s
     assert plain.losses[0] - plain.losses[-1] > 0.1, "it learns, so later epochs depend on earlier ones"
 
 
-def test_shards_are_gradient_accumulation(inline_digits: DataHandle, tmp_path: Path) -> None:
+def test_shards_are_gradient_accumulation(digits: DataHandle, tmp_path: Path) -> None:
     spec = digits_stage(budget={"epochs": 3, "batch_size": 64, "num_shards": 2})
-    result = train_alone(stage_job(spec, tmp_path), inline_digits)
-    plain = plain_training(inline_digits, 0, lr=0.05, num_shards=2)
+    result = train_alone(stage_job(spec, tmp_path), digits)
+    plain = plain_training(digits, 0, lr=0.05, num_shards=2)
     np.testing.assert_allclose(result.curves.series["train/loss"], epoch_means(plain.losses), atol=1e-5, rtol=0)
-    whole = plain_training(inline_digits, 0, lr=0.05)
+    whole = plain_training(digits, 0, lr=0.05)
     assert abs(whole.losses[-1] - plain.losses[-1]) > 1e-3, "batch statistics of a shard are its own"
 
 
-def test_divergence_names_the_first_bad_step(inline_digits: DataHandle, tmp_path: Path) -> None:
+def test_divergence_names_the_first_bad_step(digits: DataHandle, tmp_path: Path) -> None:
     lr = 1e15
-    expected = plain_training(inline_digits, 0, lr=lr).first_bad_step()
+    expected = plain_training(digits, 0, lr=lr).first_bad_step()
     assert expected > 0, "otherwise any answer would do"
     job = stage_job(digits_stage(optimizer={"kind": "sgd", "lr": lr}), tmp_path)
     with pytest.raises(Diverged, match=f"not finite at step {expected}$") as caught:
-        train_alone(job, inline_digits)
+        train_alone(job, digits)
     assert caught.value.step == expected
     assert not job.model_path(job.key).exists()
 
 
-def test_what_a_run_leaves_behind(inline_digits: DataHandle, tmp_path: Path) -> None:
+def test_what_a_run_leaves_behind(digits: DataHandle, tmp_path: Path) -> None:
     job = stage_job(digits_stage(schedule={"kind": "cosine"}), tmp_path, seed=5)
     reports: list[EpochReport] = []
-    result = train_alone(job, inline_digits, reports.append)
-    record, curves, val = result.record, result.curves, inline_digits.evals["val"]
+    result = train_alone(job, digits, reports.append)
+    record, curves, val = result.record, result.curves, digits.evals["val"]
     assert (record.key, record.status, record.stage) == (job.key, Status.FINISHED, "main")
-    assert record.data_fingerprint == inline_digits.fingerprint
+    assert record.data_fingerprint == digits.fingerprint
     assert record.cost is not None
     assert record.cost.samples_seen == 3 * 4 * 64
     weights = checkpoint.load(job.model_path(job.key), torch.device("cpu"))["model"]
@@ -71,7 +71,7 @@ def test_what_a_run_leaves_behind(inline_digits: DataHandle, tmp_path: Path) -> 
     np.testing.assert_allclose(curves.lr, 0.025 * (1 + np.cos(np.pi * np.arange(12) / 12)), rtol=1e-6)
     assert curves.series["train/loss"] == curves.series["train/cross_entropy"]
     # Predictions: every validation sample once, in order; the stored metrics follow from them.
-    assert result.predictions["val/id"].tolist() == [inline_digits.ids[row] for row in val.rows]
+    assert result.predictions["val/id"].tolist() == [digits.ids[row] for row in val.rows]
     np.testing.assert_array_equal(result.predictions["val/label"], val.labels)
     metrics = all_metrics({name: result.predictions[f"val/{name}"] for name in PREDICTION_FIELDS})
     assert {f"val/{name}": value for name, value in metrics.items()} == {
@@ -83,9 +83,9 @@ def test_what_a_run_leaves_behind(inline_digits: DataHandle, tmp_path: Path) -> 
     assert Image.open(io.BytesIO(result.batches_png)).size == (8 * 18 - 2, 2 * 18 - 2)
 
 
-def test_the_size_of_an_epoch_reaches_the_batches(inline_digits: DataHandle, tmp_path: Path) -> None:
+def test_the_size_of_an_epoch_reaches_the_batches(digits: DataHandle, tmp_path: Path) -> None:
     spec = digits_stage({"kind": "progressive_resizing", "from_px": 8})
-    result = train_alone(stage_job(spec, tmp_path), inline_digits)
+    result = train_alone(stage_job(spec, tmp_path), digits)
     assert result.curves.image_size_px == (8, 12, 16)
     assert result.batches_png is not None
     assert Image.open(io.BytesIO(result.batches_png)).size == (8 * 10 - 2, 2 * 10 - 2)
@@ -99,24 +99,18 @@ def test_the_size_of_an_epoch_reaches_the_batches(inline_digits: DataHandle, tmp
     ],
 )
 def test_what_only_shows_with_the_data(
-    inline_digits: DataHandle, tmp_path: Path, change: dict[str, object], message: str
+    digits: DataHandle, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        train_alone(stage_job(digits_stage(**change), tmp_path), inline_digits)
+        train_alone(stage_job(digits_stage(**change), tmp_path), digits)
 
 
 @pytest.mark.ray
-def test_pixels_from_ray_train_the_same_network(
-    digits: DataHandle, digits_memory: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Twice through Ray Data and once without it: bit for bit the same."""
-    from tests.pipeline.inline import without_ray
-
+def test_pixels_from_ray_data_train_the_same_network(digits: DataHandle, tmp_path: Path) -> None:
+    """Twice from threads and once from Ray Data: bit for bit the same."""
     spec = digits_stage({"kind": "mixup"}, {"kind": "progressive_resizing", "from_px": 8})
     jobs = [stage_job(spec, tmp_path / name) for name in "abc"]
-    results = [train_alone(jobs[0], digits), train_alone(jobs[1], digits)]
-    without_ray(monkeypatch)
-    results.append(train_alone(jobs[2], digits_memory))
+    results = [train_alone(job, digits, share=share) for job, share in zip(jobs, (SHARE, SHARE, TASKS), strict=True)]
     first = results[0]
     weights = [checkpoint.load(job.model_path(job.key), torch.device("cpu"))["model"] for job in jobs]
     for result, model in zip(results[1:], weights[1:], strict=True):

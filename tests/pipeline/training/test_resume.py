@@ -17,7 +17,6 @@ from pipeline.training.loop import EpochReport
 from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
 from pipeline.types import StageResult
-from tests.pipeline.inline import without_ray
 from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
 
 STAGES = {
@@ -38,13 +37,11 @@ class PowerCut(Exception):
 
 
 @pytest.fixture(scope="module")
-def teacher(digits_memory: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageJob:
+def teacher(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageJob:
     """A trained stage with the files that the recorder leaves."""
     spec = digits_stage(name="teacher", model={"kind": "small_cnn", "width": 6})
     job = stage_job(spec, tmp_path_factory.mktemp("teacher"))
-    with pytest.MonkeyPatch.context() as patch:
-        without_ray(patch)
-        train_alone(job, digits_memory)
+    train_alone(job, digits)
     (job.runs_dir / job.key / "spec.json").write_text(spec.model_dump_json())
     return job
 
@@ -80,28 +77,28 @@ def assert_same(job: StageJob, result: StageResult, other_job: StageJob, other: 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_interrupted_and_resumed_is_never_interrupted(
-    inline_digits: DataHandle, teacher: StageJob, tmp_path: Path, name: str
+    digits: DataHandle, teacher: StageJob, tmp_path: Path, name: str
 ) -> None:
     """Also shows that two runs of one stage are bit-identical: the first epoch is trained twice."""
     whole_job, cut_job = (job_in(tmp_path / folder, STAGES[name], teacher) for folder in ("whole", "cut"))
-    whole = train_alone(whole_job, inline_digits)
+    whole = train_alone(whole_job, digits)
     with pytest.raises(PowerCut):
-        train_alone(cut_job, inline_digits, stop_at(2))
+        train_alone(cut_job, digits, stop_at(2))
     assert checkpoint.load(cut_job.checkpoint, torch.device("cpu"))["epoch"] == 1
     torch.manual_seed(12345)  # nothing may depend on where the global generator stands
     epochs: list[int] = []
-    resumed = train_alone(cut_job, inline_digits, lambda report: epochs.append(report.epoch))
+    resumed = train_alone(cut_job, digits, lambda report: epochs.append(report.epoch))
     assert epochs == [2, 3]
     assert "resumed after epoch 1" in resumed.log
     assert_same(cut_job, resumed, whole_job, whole)
 
 
 def test_a_cut_after_the_last_epoch(
-    inline_digits: DataHandle, teacher: StageJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: DataHandle, teacher: StageJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record is not written yet, so the stage is trained again from its checkpoint: one must be left to train."""
     whole_job, cut_job = (job_in(tmp_path / folder, digits_stage(), teacher) for folder in ("whole", "cut"))
-    whole = train_alone(whole_job, inline_digits)
+    whole = train_alone(whole_job, digits)
 
     def cut(*_: object) -> StageResult:
         raise PowerCut
@@ -109,28 +106,28 @@ def test_a_cut_after_the_last_epoch(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "finished_result", cut)
         with pytest.raises(PowerCut):
-            train_alone(cut_job, inline_digits)
-    assert_same(cut_job, train_alone(cut_job, inline_digits), whole_job, whole)
+            train_alone(cut_job, digits)
+    assert_same(cut_job, train_alone(cut_job, digits), whole_job, whole)
 
 
-def test_between_checkpoints_nothing_is_written(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+def test_between_checkpoints_nothing_is_written(digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     job = job_in(tmp_path / "a", digits_stage(), teacher)
-    train_alone(replace(job, checkpoint_interval_s=3600.0), inline_digits)
+    train_alone(replace(job, checkpoint_interval_s=3600.0), digits)
     assert not job.checkpoint.exists()
 
 
-def test_starting_weights_of_an_earlier_stage(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+def test_starting_weights_of_an_earlier_stage(digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     spec = digits_stage(model={"kind": "small_cnn", "width": 6}, init={"kind": "from_stage", "stage": "teacher"})
-    setup = build_setup(job_in(tmp_path / "a", spec, teacher), inline_digits, Team.alone())
+    setup = build_setup(job_in(tmp_path / "a", spec, teacher), digits, Team.alone())
     for name, value in setup.model.state_dict().items():
         assert torch.equal(value, weights_of(teacher)[name]), name
 
 
-def test_a_teacher_whose_weights_are_gone(inline_digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
+def test_a_teacher_whose_weights_are_gone(digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     job = job_in(tmp_path / "a", STAGES["distill"], teacher)
     job.model_path(teacher.key).unlink()
     with pytest.raises(Exception, match=r"is finished, but its weights .*model\.pt are gone; train it again"):
-        train_alone(job, inline_digits)
+        train_alone(job, digits)
 
 
 def test_the_stored_spec_decides_the_teachers_shape(teacher: StageJob) -> None:

@@ -8,17 +8,17 @@ from pipeline.data.handle import DataHandle
 from pipeline.training import timing
 from pipeline.training.team import Team
 from pipeline.training.timing import PeakMemory, TimingJob, time_stages, weighted_step_ms
-from tests.pipeline.stages import SHARE, digits_stage, example, stage_job
+from tests.pipeline.stages import SHARE, TASKS, digits_stage, example, stage_job
 
 
 def test_every_stage_is_timed_once_per_round_in_changing_order(
-    inline_digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "MAX_STEPS", 3)
     specs = [digits_stage(), digits_stage(example("mixup")), digits_stage(example("progressive_resizing"))]
     jobs = tuple(stage_job(spec, tmp_path) for spec in specs)
     block = TimingJob("block", jobs, rounds=4, seconds_per_size=0.001)
-    records = list(time_stages(block, lambda key: inline_digits, Team.alone(), SHARE))
+    records = list(time_stages(block, lambda key: digits, Team.alone(), SHARE))
     hashes = [job.stage_hash for job in jobs]
     orders = set()
     for number in range(4):
@@ -32,10 +32,10 @@ def test_every_stage_is_timed_once_per_round_in_changing_order(
         assert record.block == "block"
 
 
-def test_timing_leaves_no_trace(inline_digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timing_leaves_no_trace(digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "MAX_STEPS", 3)
     job = stage_job(digits_stage(), tmp_path)
-    list(time_stages(TimingJob("b", (job,), 1, 0.001), lambda key: inline_digits, Team.alone(), SHARE))
+    list(time_stages(TimingJob("b", (job,), 1, 0.001), lambda key: digits, Team.alone(), SHARE))
     assert not list(tmp_path.rglob("*.pt"))
 
 
@@ -59,8 +59,8 @@ def test_peak_memory_sees_what_was_used_inside() -> None:
 
 
 @pytest.mark.ray
-def test_a_block_with_pixels_from_ray(digits: DataHandle, tmp_path: Path) -> None:
+def test_a_block_with_pixels_from_ray_data(digits: DataHandle, tmp_path: Path) -> None:
     job = stage_job(digits_stage(example("progressive_resizing")), tmp_path)
-    (record,) = time_stages(TimingJob("b", (job,), 1, 0.01), lambda key: digits, Team.alone(), SHARE)
+    (record,) = time_stages(TimingJob("b", (job,), 1, 0.01), lambda key: digits, Team.alone(), TASKS)
     assert record.step_ms > 0
     assert record.stage_hash == job.stage_hash
