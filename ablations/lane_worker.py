@@ -17,6 +17,7 @@ import torch
 from ablations.queue import State, Stop, Time, Train, Wait
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
+from pipeline.result import StageResult
 from pipeline.spec.errors import Diverged
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
@@ -25,7 +26,6 @@ from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
 from pipeline.training.team import Team
 from pipeline.training.timing import time_stages
-from pipeline.types import StageResult
 
 LOG_TAIL_LINES = 30
 
@@ -123,9 +123,8 @@ class _Worker:
         return failed_result(job, data.fingerprint, failure, environment(self._team.device), tail)
 
 
-def lane_main(config: dict[str, LaneConfig]) -> None:
+def lane_main(mine: LaneConfig) -> None:
     """The training function of a lane's TorchTrainer."""
-    mine = config["lane"]
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     os.environ.setdefault("OMP_NUM_THREADS", str(mine.threads))
     torch.set_num_threads(mine.threads)

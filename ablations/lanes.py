@@ -138,8 +138,9 @@ class Lanes:
                 {"GPU": sizes.gpus_per_worker} if sizes.gpus_per_worker else {}
             )
             TorchTrainer(
-                lane_main,
-                train_loop_config={"lane": config},
+                # Bound here rather than by `train_loop_config`, which Ray's controller unpickles too: it would import
+                # everything that training needs, seconds on the way to the first step.
+                lambda: lane_main(config),
                 scaling_config=ScalingConfig(
                     num_workers=sizes.workers, use_gpu=sizes.gpus_per_worker > 0, resources_per_worker=resources
                 ),

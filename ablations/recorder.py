@@ -11,14 +11,13 @@ from ablations import mlflow_projection, store
 from ablations.home import Home
 from ablations.projector import Projector
 from ablations.study_runs import study_runs
+from pipeline.result import StageResult
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
 
-if TYPE_CHECKING:  # these two import for seconds
+if TYPE_CHECKING:  # imports for a second
     from mlflow.tracking import MlflowClient
-
-    from pipeline.types import StageResult
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class Recorder:
         store.write_plan(self._home, plan)
         self._go_on(plan)
 
-    def write(self, result: "StageResult") -> None:
+    def write(self, result: StageResult) -> None:
         """Keep a run for good: its folder, then its record. It is on disk when this returns.
 
         Raises:

@@ -9,19 +9,17 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from ablations.home import Home
+from pipeline.result import StageResult
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
-
-if TYPE_CHECKING:  # pipeline.types imports torch, seconds that `ablate status` need not pay
-    from pipeline.types import StageResult
 
 RunId = tuple[str, int]
 """(stage hash, seed): the whole identity, of which a run key is the short form."""
@@ -76,7 +74,7 @@ def read_final_scores(home: Home) -> tuple[FinalScore, ...]:
     return tuple(_read_lines(home.final_scores, FinalScore))
 
 
-def write_run(home: Home, result: "StageResult") -> None:
+def write_run(home: Home, result: StageResult) -> None:
     """Write the run's folder. The record line is not part of it: append that afterwards.
 
     Optional files that this result does not have are removed, so that a retried run never shows the sheet or the

@@ -1,12 +1,8 @@
 """What moves through training. Shape legend: N batch, C channels, H W pixels, K classes."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from torch import Tensor
-
-from pipeline.spec.records import Curves, RunRecord
 
 LossTerms = dict[str, Tensor]
 """Named scalar terms; the loop sums them and logs each."""
@@ -19,15 +15,3 @@ class Batch:
     images: Tensor  # [N, C, H, W] float, normalized
     labels: Tensor  # [N] int64, never edited: evaluation reads these
     targets: Tensor  # [N, K] float, rows sum to 1: training reads these
-
-
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """Everything a run leaves behind besides its weights: what the recorder writes (pipeline/spec/records.py)."""
-
-    record: RunRecord
-    spec: dict[str, Any]
-    curves: Curves
-    predictions: dict[str, np.ndarray]
-    batches_png: bytes | None
-    log: str

@@ -16,10 +16,11 @@ MAX_TEST_LINES = 400
 # Layer -> what of this project it may import. The longest prefix of a module's name decides its layer, and a layer
 # may always import itself. Read from top to bottom, dependencies point upwards only.
 VOCABULARY = ("pipeline.spec",)
-PARTS = (*VOCABULARY, "pipeline.types")
+PARTS = (*VOCABULARY, "pipeline.types", "pipeline.result")
 LAYERS: dict[str, tuple[str, ...]] = {
     "pipeline.spec": (),
     "pipeline.types": VOCABULARY,
+    "pipeline.result": VOCABULARY,
     "pipeline.data": PARTS,
     "pipeline.models": PARTS,
     "pipeline.tasks": (*PARTS, "pipeline.models"),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.metrics import balanced_accuracy_score, f1_score
 from torch import Tensor
 
 ECE_BINS = 15  # Guo et al. 2017 (arXiv:1706.04599)
@@ -49,6 +48,9 @@ def quick_metrics(predictions: dict[str, np.ndarray]) -> dict[str, float]:
 
 def all_metrics(predictions: dict[str, np.ndarray]) -> dict[str, float]:
     """Every metric of a split, fractions in 0..1 (NLL in nats)."""
+    # Imported at the end of a worker's first stage: a second that would delay its first step.
+    from sklearn.metrics import balanced_accuracy_score, f1_score
+
     label, predicted = predictions["label"], predictions["predicted"]
     return {
         **quick_metrics(predictions),

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.experiment import StageSpec
+from pipeline.result import StageResult
 from pipeline.spec.records import Curves, Environment, Failure, RunRecord, Status, run_key
-from pipeline.types import StageResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import torch
 from pipeline.data.handle import DataHandle
 from pipeline.data.plan import EvalRows, eval_batches, stage_batches
 from pipeline.data.stream import StreamShare, open_stream
+from pipeline.result import StageResult
 from pipeline.spec.errors import Diverged
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training import checkpoint
@@ -23,7 +24,6 @@ from pipeline.training.setup import Setup, build_setup
 from pipeline.training.sheet import contact_sheet
 from pipeline.training.step import train_step
 from pipeline.training.team import Team
-from pipeline.types import StageResult
 
 CHECK_EVERY_STEPS = 50  # all ranks agree on a finite loss this often, and at the end of every epoch
 FINITE = float("inf")  # "no bad step yet"; a minimum over ranks finds the first

@@ -6,10 +6,10 @@ import numpy as np
 
 from ablations import store
 from ablations.home import Home
+from pipeline.result import StageResult
 from pipeline.spec.base import content_hash
 from pipeline.spec.records import Cost, Curves, Environment, Failure, RunRecord, Status, TimingRecord
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from pipeline.types import StageResult
 
 ENVIRONMENT = Environment(
     code_version="0.1.0", python="3.11", torch="2.9", ray="2.60", timm="1.0", device="cpu", threads_per_worker=1

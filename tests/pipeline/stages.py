@@ -7,11 +7,11 @@ from typing import Any
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.experiment import StageSpec
+from pipeline.result import StageResult
 from pipeline.spec.records import run_key
 from pipeline.training.job import StageJob
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.team import Team
-from pipeline.types import StageResult
 
 SHARE = StreamShare(timeout_s=60.0)
 TASKS = StreamShare(task_cpus=1.0, timeout_s=60.0)

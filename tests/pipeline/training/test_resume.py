@@ -10,13 +10,13 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.experiment import StageSpec
+from pipeline.result import StageResult
 from pipeline.strategies import CATALOGUE
 from pipeline.training import checkpoint, loop
 from pipeline.training.job import StageJob
 from pipeline.training.loop import EpochReport
 from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
-from pipeline.types import StageResult
 from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
 
 STAGES = {
