@@ -14,7 +14,6 @@ from ray.util.placement_group import PlacementGroup
 
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import Prepared
-from pipeline.data.render_tasks import TaskStream
 from pipeline.data.render_threads import ThreadStream
 from pipeline.spec.data import AnyData
 
@@ -43,5 +42,8 @@ def open_stream(
 ) -> PixelStream:
     """Start rendering a plan."""
     if share.task_cpus:
+        # Imported here: Ray Data takes a second, which workers that render in threads need not pay.
+        from pipeline.data.render_tasks import TaskStream
+
         return TaskStream(planned, spec, seed, prepared, share.task_cpus, share.reserved, share.timeout_s)
     return ThreadStream(planned, spec, seed, prepared, share.num_threads, share.timeout_s)
