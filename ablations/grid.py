@@ -73,16 +73,18 @@ class GridSpec(Frozen):
                     raise ValueError(f"{group}.{name}: a name may not be bare or full, nor contain + , / or spaces")
         return self
 
+    def patch(self, name: str) -> dict[str, Any]:
+        """A factor or control with dotted paths resolved."""
+        group, patches = ("controls", self.controls) if name in self.controls else ("factors", self.factors)
+        return undot(patches[name], f"{group}.{name}")
+
     def patches(self) -> dict[str, dict[str, Any]]:
-        """Factors and controls with dotted paths resolved."""
-        both = {("factors", k): v for k, v in self.factors.items()} | {
-            ("controls", k): v for k, v in self.controls.items()
-        }
-        return {name: undot(patch, f"{group}.{name}") for (group, name), patch in both.items()}
+        """All of them by name, factors first."""
+        return {name: self.patch(name) for name in (*self.factors, *self.controls)}
 
     def recipe(self, switched_on: tuple[str, ...]) -> dict[str, Any]:
         """The recipe with these factors, as a person would write it."""
-        return merge(undot(self.base, "base"), self.patches(), switched_on)
+        return merge(undot(self.base, "base"), {name: self.patch(name) for name in switched_on}, switched_on)
 
     def experiment(self, switched_on: tuple[str, ...]) -> ExperimentSpec:
         """The same, validated.

@@ -86,7 +86,8 @@ def project_run(
     Raises:
         RecordError: when the run is not part of the plan or has no record.
     """
-    run = next((run for run in study_runs(plan) if run.key == key), None)
+    among = study_runs(plan, None if record is None else record.seed)
+    run = next((run for run in among if run.key == key), None)
     if run is None:
         raise RecordError(f"run {key} is not part of study {plan.study!r}; was the plan replaced since it started?")
     record = record or read_records(home).get((run.stage_hash, run.seed))

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import ValidationError
 
 from ablations.designs import lay_out
 from ablations.grid import GridSpec, fault_lines
-from pipeline.data.listing import Listing
+from pipeline.data.listing import ROLES, Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
 from pipeline.data.sources import scan
@@ -67,14 +68,29 @@ class Planned:
         return sum(len(arm.stages) for arm in self.plan.arms) * len(self.plan.seeds) - len(self.runs)
 
 
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A listing with what every arm asks of it; over many thousand samples each of these takes a while."""
+
+    listing: Listing
+    fingerprint: str
+    num_samples: dict[str, int]  # role -> samples
+
+    @classmethod
+    def of(cls, listing: Listing) -> "Scanned":
+        """Count and hash once."""
+        return cls(listing, listing.fingerprint, {role: len(listing.rows(role)) for role in ROLES})
+
+
 class _Scans:
-    """Each data spec is listed once."""
+    """Each data spec is listed once, and hashed once."""
 
     def __init__(self, scan_data: Callable[[AnyData], Listing]) -> None:
         self._scan = scan_data
-        self._known: dict[str, Listing] = {}
+        self._known: dict[str, Scanned] = {}
+        self._keys: dict[AnyData, str] = {}
 
-    def listing(self, spec: AnyData) -> Listing:
+    def of(self, spec: AnyData) -> Scanned:
         where = {
             k: v
             for k, v in spec.model_dump(mode="json").items()
@@ -82,8 +98,13 @@ class _Scans:
         }
         key = content_hash(where)
         if key not in self._known:
-            self._known[key] = self._scan(spec)
+            self._known[key] = Scanned.of(self._scan(spec))
         return self._known[key]
+
+    def data_key(self, spec: AnyData) -> str:
+        if spec not in self._keys:
+            self._keys[spec] = data_key(spec, self.of(spec).listing)
+        return self._keys[spec]
 
 
 def data_key(spec: AnyData, listing: Listing) -> str:
@@ -91,7 +112,7 @@ def data_key(spec: AnyData, listing: Listing) -> str:
     return content_hash([prepared_key(spec, listing), spec.on_bad_image])[:16]
 
 
-def check_stage(stage: StageSpec, listing: Listing, workers: int, where: str) -> None:
+def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:
     """What only shows once spec and data meet.
 
     Raises:
@@ -99,9 +120,9 @@ def check_stage(stage: StageSpec, listing: Listing, workers: int, where: str) ->
     """
     check_model(stage.model, f"{where}: model")
     check_optimizer(stage.optimizer, f"{where}: optimizer")
-    num_train = len(listing.rows("train"))
+    num_train = data.num_samples["train"]
     try:
-        stage.model.head_size(len(listing.class_names))
+        stage.model.head_size(len(data.listing.class_names))
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
     if steps_per_epoch(num_train, stage.budget) < 1:
@@ -144,6 +165,7 @@ def build_plan(
         DataError: the data is not what the spec says.
     """
     scans = _Scans(scan_data)
+    resolve = cache(resolve_precision)  # it may ask a machine of the cluster
     layout = lay_out(grid.design, tuple(grid.factors), tuple(grid.controls))
     bare = grid.experiment(())
     arms: list[Arm] = []
@@ -155,15 +177,15 @@ def build_plan(
         hashes: dict[str, str] = {}
         stages: list[PlannedStage] = []
         for written in expand(grid.experiment(cell.factors), bare, cell.name):
-            stage = written.model_copy(update={"precision": resolve_precision(written.precision)})
-            listing = scans.listing(stage.data)
-            check_stage(stage, listing, grid.resources.workers_per_trial, f"arm {cell.name}, stage {stage.name}")
+            stage = written.model_copy(update={"precision": resolve(written.precision)})
+            scanned = scans.of(stage.data)
+            check_stage(stage, scanned, grid.resources.workers_per_trial, f"arm {cell.name}, stage {stage.name}")
             needs = {name: hashes[name] for name in stage.needs()}
-            stage_hash = stage.identity(listing.fingerprint, needs)
+            stage_hash = stage.identity(scanned.fingerprint, needs)
             hashes[stage.name] = stage_hash
             specs.setdefault(stage_hash, stage)
-            keys[stage_hash] = data_key(stage.data, listing)
-            data.setdefault(keys[stage_hash], DataToPrepare(stage.data, listing))
+            keys[stage_hash] = scans.data_key(stage.data)
+            data.setdefault(keys[stage_hash], DataToPrepare(stage.data, scanned.listing))
             stages.append(
                 PlannedStage(name=stage.name, stage_hash=stage_hash, needs=needs, spec=stage.model_dump(mode="json"))
             )
@@ -174,7 +196,7 @@ def build_plan(
             f"the plan has {len(runs)} training runs, more than max_runs={grid.max_runs}. Use fewer factors or seeds, "
             "a one-way design, or raise max_runs"
         )
-    listing = scans.listing(bare.data)
+    scanned = scans.of(bare.data)
     plan = StudyPlan(
         study=grid.study,
         question=grid.question,
@@ -185,10 +207,10 @@ def build_plan(
         arms=tuple(arms),
         comparisons=layout.comparisons,
         data=DataSummary(
-            fingerprint=listing.fingerprint,
-            class_names=listing.class_names,
-            num_samples={role: len(listing.rows(role)) for role in ("train", "val", "test")},
-            notes=listing.notes,
+            fingerprint=scanned.fingerprint,
+            class_names=scanned.listing.class_names,
+            num_samples=scanned.num_samples,
+            notes=scanned.listing.notes,
         ),
         cards=factor_cards(grid),
         grid=json.loads(grid.model_dump_json()),
@@ -207,15 +229,15 @@ def _unique_runs(
             first.setdefault(stage.stage_hash, stage)
             serves.setdefault(stage.stage_hash, []).append(arm.name)
     needed = {h for stage in first.values() for h in stage.needs.values()}
-
-    def depth(stage_hash: str) -> int:
-        return 1 + max(map(depth, first[stage_hash].needs.values()), default=-1)
-
+    depth: dict[str, int] = {}
+    for stage_hash, stage in first.items():  # an arm's stages come in an order in which they can run
+        depth[stage_hash] = 1 + max((depth[h] for h in stage.needs.values()), default=-1)
     # Within a depth by hash: shuffled, yet the same after a restart.
-    order = sorted(first, key=lambda h: (h not in needed, depth(h), h))
+    order = sorted(first, key=lambda h: (h not in needed, depth[h], h))
+    arm_names = {stage_hash: tuple(names) for stage_hash, names in serves.items()}
     for seed in seeds:
         for stage_hash in order:
-            yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], tuple(serves[stage_hash]))
+            yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], arm_names[stage_hash])
 
 
 def factor_cards(grid: GridSpec) -> dict[str, Card]:

@@ -2,21 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from ablations.stages import Stages, State
 from pipeline.training.job import StageJob
 from pipeline.training.timing import TimingJob
-
-
-class State(StrEnum):
-    """Where a run is."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    NOT_RUN = "not run"  # an ancestor failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +50,6 @@ class LostRun:
 
 
 @dataclass
-class _Entry:
-    job: StageJob
-    state: State = State.PENDING
-    attempts: int = 0
-    reason: str = ""
-
-
-@dataclass
 class _Lane:
     incarnation: str = ""
     turn: int = -1
@@ -98,7 +80,7 @@ class StageQueue:
     finished: frozenset[str]  # keys of runs that an earlier invocation finished
     timing: TimingJob | None = None
     max_attempts: int = 3
-    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _stages: Stages = field(init=False)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _lost: list[LostRun] = field(default_factory=list)
     _timing_state: str = ""
@@ -106,8 +88,7 @@ class StageQueue:
     _draining: bool = False
 
     def __post_init__(self) -> None:
-        for job in self.jobs:
-            self._entries[job.key] = _Entry(job, State.FINISHED if job.key in self.finished else State.PENDING)
+        self._stages = Stages(self.jobs, self.finished)
         self._timing_state = "waiting" if self.timing else ""
 
     def begin(self, lane: str, incarnation: str) -> None:
@@ -123,15 +104,13 @@ class StageQueue:
         self._lanes[lane] = _Lane(incarnation)
 
     def _give_back(self, key: str, fault: str) -> None:
-        entry = self._entries[key]
-        if entry.state is not State.RUNNING:
-            return
+        stage = self._stages[key]
         reason = fault or "the worker process died without a word (killed, out of memory, or its machine went away)"
-        if entry.attempts >= self.max_attempts:
-            entry.state, entry.reason = State.FAILED, reason
-            self._lost.append(LostRun(entry.job, reason, entry.attempts))
+        if stage.attempts >= self.max_attempts:
+            self._stages.settle(key, State.FAILED, reason)
+            self._lost.append(LostRun(stage.job, reason, stage.attempts))
         else:
-            entry.state, entry.reason = State.PENDING, reason
+            self._stages.put_back(key, reason)
 
     def next(self, lane: str, incarnation: str, turn: int) -> Answer:
         """What this lane does at this turn."""
@@ -151,21 +130,16 @@ class StageQueue:
     def _choose(self) -> Answer:
         if self._timing_state == "running":
             return Wait(0.5)
-        self._skip_orphans()
-        if not self._draining:
-            for entry in self._entries.values():
-                if entry.state is State.PENDING and self._ready(entry):
-                    entry.state = State.RUNNING
-                    entry.attempts += 1
-                    return Train(entry.job, entry.attempts)
-        states = {entry.state for entry in self._entries.values()}
-        if State.RUNNING in states:
+        stage = None if self._draining else self._stages.start_next()
+        if stage is not None:
+            return Train(stage.job, stage.attempts)
+        if self._stages.count(State.RUNNING):
             return Wait(0.25)
         if self._draining or self._timing_state != "waiting" or self.timing is None:
             return Stop()
         timed = TimingJob(
             self.timing.block,
-            tuple(job for job in self.timing.jobs if self._entries[job.key].state is State.FINISHED),
+            tuple(job for job in self.timing.jobs if self._stages[job.key].state is State.FINISHED),
             self.timing.rounds,
             self.timing.seconds_per_size,
         )
@@ -173,22 +147,11 @@ class StageQueue:
         self._timing_attempts += 1
         return Time(timed)
 
-    def _ready(self, entry: _Entry) -> bool:
-        return all(self._entries[key].state is State.FINISHED for key in entry.job.ancestors.values())
-
-    def _skip_orphans(self) -> None:
-        dead = (State.FAILED, State.NOT_RUN)
-        for entry in self._entries.values():  # ancestors come first, so one pass reaches all descendants
-            if entry.state is State.PENDING:
-                for name, key in entry.job.ancestors.items():
-                    if self._entries[key].state in dead:
-                        entry.state, entry.reason = State.NOT_RUN, f"{name} failed"
-
     def done(self, lane: str, incarnation: str, key: str, state: State) -> None:
         """A lane's rank 0 has written the record of its run."""
         mine = self._lanes[lane]
         if mine.incarnation == incarnation:
-            self._entries[key].state = state
+            self._stages.settle(key, state)
             mine.note, mine.assignment = "", None
 
     def timed(self, lane: str, incarnation: str) -> None:
@@ -215,9 +178,7 @@ class StageQueue:
 
     def snapshot(self) -> Snapshot:
         """Counts per state, a line per lane, and the lost runs since the last call."""
-        counts = {state.value: 0 for state in State}
-        for entry in self._entries.values():
-            counts[entry.state.value] += 1
+        counts = {state.value: self._stages.count(state) for state in State}
         lanes = {}
         for name, lane in self._lanes.items():
             if isinstance(lane.assignment, Train):

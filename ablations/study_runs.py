@@ -25,14 +25,22 @@ class StudyRun:
         return run_key(self.stage_hash, self.seed)
 
 
-def study_runs(plan: StudyPlan) -> tuple[StudyRun, ...]:
+def study_runs(plan: StudyPlan, seed: int | None = None) -> tuple[StudyRun, ...]:
     """Every run the plan needs, block of seeds by block of seeds.
 
     A stage that decides an arm goes by the first such arm's name; one that only prepares (a teacher) by its own, with
     the first arm it serves where two different stages would be called the same.
+
+    Args:
+        plan: the study's.
+        seed: only the block of this seed, for who looks for one run among thousands.
     """
     stages = {stage.stage_hash: stage for arm in plan.arms for stage in arm.stages}
-    serves = {key: tuple(arm.name for arm in plan.arms if key in {s.stage_hash for s in arm.stages}) for key in stages}
+    arms: dict[str, dict[str, None]] = {key: {} for key in stages}  # a dict is a set that keeps its order
+    for arm in plan.arms:
+        for stage in arm.stages:
+            arms[stage.stage_hash][arm.name] = None
+    serves = {key: tuple(names) for key, names in arms.items()}
     decides = {arm.final.stage_hash: arm.name for arm in reversed(plan.arms)}
     alike = Counter(stage.name for key, stage in stages.items() if key not in decides)
 
@@ -40,8 +48,10 @@ def study_runs(plan: StudyPlan) -> tuple[StudyRun, ...]:
         name = stages[key].name
         return decides.get(key) or (name if alike[name] == 1 else f"{name} for {serves[key][0]}")
 
+    titles = {key: title(key) for key in stages}
     return tuple(
-        StudyRun(f"{title(key)} seed {seed}", stage.name, key, seed, serves[key], stage.spec)
-        for seed in plan.seeds
+        StudyRun(f"{titles[key]} seed {block}", stage.name, key, block, serves[key], stage.spec)
+        for block in plan.seeds
+        if seed is None or block == seed
         for key, stage in stages.items()
     )

@@ -13,6 +13,8 @@ def test_each_stage_runs_once_per_seed_and_names_whom_it_serves() -> None:
         ("distill seed 5", STUDENT.stage_hash, ("distill",)),
     ]
     assert runs[1].key == f"{TEACHER.stage_hash[:16]}-3"
+    assert study_runs(study_plan(seeds=(3, 5)), seed=5) == runs[3:]
+    assert study_runs(study_plan(seeds=(3, 5)), seed=4) == ()
 
 
 def test_two_different_teachers_are_told_apart() -> None:
