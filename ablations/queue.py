@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ablations.stages import Stages, State
-from pipeline.training.job import StageJob
-from pipeline.training.timing import TimingJob
+from pipeline.training.job import StageJob, TimingJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ class StageQueue:
         for name, lane in self._lanes.items():
             if isinstance(lane.assignment, Train):
                 job = lane.assignment.job
-                lanes[name] = f"{job.labels[0] if job.labels else job.spec.name} seed {job.seed} {lane.note}".strip()
+                lanes[name] = f"{job.label} seed {job.seed} {lane.note}".strip()
             elif isinstance(lane.assignment, Time):
                 lanes[name] = f"timing {lane.note}".strip()
         lost, self._lost = tuple(self._lost), []

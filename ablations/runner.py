@@ -30,10 +30,9 @@ from pipeline.data.prepare import prepare
 from pipeline.spec.errors import ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
-from pipeline.training.job import StageJob, failed_result
+from pipeline.training.job import StageJob, TimingJob, failed_result
 from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
-from pipeline.training.timing import TimingJob
 from reports.html import write_report
 from reports.load import load_study
 
@@ -46,6 +45,7 @@ LOCAL_RAY = {
     "RAY_idle_worker_killing_time_threshold_ms": "600000",
     "RAY_num_workers_soft_limit": "64",
     "RAY_worker_maximum_startup_concurrency": "8",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
 }
 
 
@@ -94,7 +94,8 @@ def precision_of_hardware(precision: str) -> str:
 def job_of(run: PlannedRun, home: Home, asked: Resources) -> StageJob:
     """A planned run as workers get it."""
     return StageJob(
-        spec=run.spec,
+        stage=run.stage.name,
+        spec_json=run.spec.model_dump_json(),
         stage_hash=run.stage.stage_hash,
         seed=run.seed,
         data_key=run.data_key,

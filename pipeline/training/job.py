@@ -1,19 +1,25 @@
-"""One stage with one seed, as it is handed to the workers of a lane."""
+"""One stage with one seed, as it is handed to the workers of a lane. No torch: the queue starts without it."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
 from pipeline.spec.records import Curves, Environment, Failure, RunRecord, Status, run_key
+
+if TYPE_CHECKING:
+    from pipeline.experiment import StageSpec
 
 
 @dataclass(frozen=True, slots=True)
 class StageJob:
     """What to train, who it is, and where its files go."""
 
-    spec: StageSpec
+    stage: str  # name
+    spec_json: str  # text, so that who only passes a job on need not import what it speaks of
     stage_hash: str
     seed: int
     data_key: str
@@ -24,6 +30,16 @@ class StageJob:
     labels: tuple[str, ...] = field(default=())  # names of the arms it serves, for people
 
     @property
+    def spec(self) -> "StageSpec":
+        """What to train."""
+        return _parsed(self.spec_json)
+
+    @property
+    def label(self) -> str:
+        """For people: the arm, or the stage when several arms share it."""
+        return self.labels[0] if self.labels else self.stage
+
+    @property
     def key(self) -> str:
         """The run's key."""
         return run_key(self.stage_hash, self.seed)
@@ -31,6 +47,23 @@ class StageJob:
     def model_path(self, key: str) -> Path:
         """Final weights of a run."""
         return self.runs_dir / key / "model.pt"
+
+
+@lru_cache(maxsize=64)
+def _parsed(spec_json: str) -> "StageSpec":
+    from pipeline.experiment import StageSpec
+
+    return StageSpec.model_validate_json(spec_json)
+
+
+@dataclass(frozen=True, slots=True)
+class TimingJob:
+    """Stages to time against each other."""
+
+    block: str
+    jobs: tuple[StageJob, ...]
+    rounds: int = 3
+    seconds_per_size: float = 1.0
 
 
 def utc_now() -> str:
@@ -43,11 +76,11 @@ def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Enviro
     record = RunRecord(
         stage_hash=job.stage_hash,
         seed=job.seed,
-        stage=job.spec.name,
+        stage=job.stage,
         status=Status.FAILED,
         environment=env,
         data_fingerprint=fingerprint,
         finished_at=utc_now(),
         failure=failure,
     )
-    return StageResult(record, job.spec.model_dump(mode="json"), Curves(), {}, None, log)
+    return StageResult(record, json.loads(job.spec_json), Curves(), {}, None, log)

@@ -1,5 +1,6 @@
 """The one training loop. Every stage of every trial runs through it, alone or in a team of workers."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ def finished_result(
     record = RunRecord(
         stage_hash=job.stage_hash,
         seed=job.seed,
-        stage=job.spec.name,
+        stage=job.stage,
         status=Status.FINISHED,
         metrics={**{f"val/{name}": value for name, value in all_metrics(predictions).items()}, **train},
         cost=Cost(
@@ -203,6 +204,4 @@ def finished_result(
     )
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in predictions.items()}}
-    return StageResult(
-        record, job.spec.model_dump(mode="json"), history.curves(), stored, sheet, "\n".join(history.log)
-    )
+    return StageResult(record, json.loads(job.spec_json), history.curves(), stored, sheet, "\n".join(history.log))

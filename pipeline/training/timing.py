@@ -21,7 +21,7 @@ from pipeline.spec.base import derive_seed
 from pipeline.spec.records import TimingRecord
 from pipeline.training.environment import environment
 from pipeline.training.feed import Feed
-from pipeline.training.job import StageJob
+from pipeline.training.job import StageJob, TimingJob
 from pipeline.training.memory import PeakMemory
 from pipeline.training.setup import Setup, build_setup
 from pipeline.training.step import train_step
@@ -30,16 +30,6 @@ from pipeline.types import Batch
 
 WARMUP_STEPS = 2
 MAX_STEPS = 30  # per image size and round
-
-
-@dataclass(frozen=True, slots=True)
-class TimingJob:
-    """Stages to time against each other."""
-
-    block: str
-    jobs: tuple[StageJob, ...]
-    rounds: int = 3
-    seconds_per_size: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

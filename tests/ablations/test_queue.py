@@ -7,8 +7,7 @@ import pytest
 
 from ablations.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
 from pipeline.spec.base import content_hash
-from pipeline.training.job import StageJob
-from pipeline.training.timing import TimingJob
+from pipeline.training.job import StageJob, TimingJob
 from tests.ablations.grids import MIXUP, grid, plan_of
 
 SPEC = plan_of(grid(factors={"mixup": MIXUP})).runs[0].spec
@@ -16,7 +15,8 @@ SPEC = plan_of(grid(factors={"mixup": MIXUP})).runs[0].spec
 
 def job(name: str, *needs: StageJob) -> StageJob:
     return StageJob(
-        spec=SPEC,
+        stage="main",
+        spec_json=SPEC.model_dump_json(),
         stage_hash=content_hash(name),
         seed=0,
         data_key="data",

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ablations.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
 from ablations.stages import Stages
 from pipeline.spec.base import content_hash
-from pipeline.training.job import StageJob
-from pipeline.training.timing import TimingJob
+from pipeline.training.job import StageJob, TimingJob
 from tests.ablations.grids import MIXUP, grid, plan_of
 
 SPEC = plan_of(grid(factors={"mixup": MIXUP})).runs[0].spec
@@ -25,7 +24,8 @@ TO_THE_END = 20  # rounds of all lanes; more than these small plans need
 
 def job(name: str, needs: Sequence[StageJob] = ()) -> StageJob:
     return StageJob(
-        spec=SPEC,
+        stage="main",
+        spec_json=SPEC.model_dump_json(),
         stage_hash=content_hash(name),
         seed=0,
         data_key="data",

@@ -86,7 +86,16 @@ def main() -> None:
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(num_seeds):
-            job = StageJob(stage, "bench", seed, "", {}, Path(scratch), Path(scratch) / str(seed) / "last.pt")
+            job = StageJob(
+                stage.name,
+                stage.model_dump_json(),
+                "bench",
+                seed,
+                "",
+                {},
+                Path(scratch),
+                Path(scratch) / str(seed) / "last.pt",
+            )
             result = train_stage(job, data, Team.alone(), StreamShare(), lambda report: None)
             ours.append(100 * result.record.metrics["val/top1"])
             theirs.append(plain(listing, seed))

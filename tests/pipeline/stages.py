@@ -49,7 +49,8 @@ def stage_job(spec: StageSpec, folder: Path, seed: int = 0, ancestors: dict[str,
     """A job whose files lie below `folder`, with a checkpoint after every epoch."""
     stage_hash = spec.identity("digits", {name: name for name in spec.needs()})
     return StageJob(
-        spec=spec,
+        stage=spec.name,
+        spec_json=spec.model_dump_json(),
         stage_hash=stage_hash,
         seed=seed,
         data_key="digits",

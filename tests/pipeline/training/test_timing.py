@@ -6,8 +6,9 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.training import timing
+from pipeline.training.job import TimingJob
 from pipeline.training.team import Team
-from pipeline.training.timing import PeakMemory, TimingJob, time_stages, weighted_step_ms
+from pipeline.training.timing import PeakMemory, time_stages, weighted_step_ms
 from tests.pipeline.stages import SHARE, TASKS, digits_stage, example, stage_job
 
 
