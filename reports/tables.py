@@ -51,6 +51,14 @@ class GridRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Runs of one arm that did not finish, and why."""
+
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ControlLine:
     """Whether a control came out as it must."""
 
@@ -70,6 +78,18 @@ def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
 def completeness_grid(analysis: Analysis) -> tuple[GridRow, ...]:
     """Arms by seeds."""
     return tuple(GridRow(arm.name, analysis.completeness.of_arm(arm.name)) for arm in analysis.arms)
+
+
+def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
+    """Failed and blocked cells, those of an arm with one reason together."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for cell in analysis.completeness.cells:
+        if cell.state in ("failed", "blocked"):
+            seeds.setdefault((cell.arm, cell.reason), []).append(cell.seed)
+    return tuple(
+        Trouble(f"{arm}, seed{'' if len(found) == 1 else 's'} {', '.join(map(str, found))}", reason)
+        for (arm, reason), found in seeds.items()
+    )
 
 
 def effect_table(analysis: Analysis, scale: Scale) -> Table:
