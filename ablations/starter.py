@@ -35,12 +35,10 @@ def typical_short_side_px(spec: AnyData, listing: Listing) -> int:
     sides = []
     chunks = listing.chunks[:: max(1, len(listing.chunks) // SAMPLED_CHUNKS)]
     for chunk in chunks:
-        try:
-            for _, content in islice(read(spec, chunk), max(1, SAMPLED_IMAGES // len(chunks))):
+        for _, content in islice(read(spec, chunk), max(1, SAMPLED_IMAGES // len(chunks))):
+            if isinstance(content, bytes):  # a bad image, or a column of no images: `ablate run` will name it
                 with contextlib.suppress(OSError), Image.open(io.BytesIO(content)) as image:
-                    sides.append(min(image.size))  # a bad image is left out: `ablate run` will name it
-        except TypeError:  # no bytes in the image column: `ablate run` will say so
-            continue
+                    sides.append(min(image.size))
     return int(np.median(sides)) if sides else LARGE_PX
 
 

@@ -35,7 +35,7 @@ def check_image_size(spec: AnyModel, num_classes: int, size_px: int, where: str 
     Raises:
         SpecError: with what the network said.
     """
-    fault = _fault_at(spec, num_classes, size_px)
+    fault = _fault_at(spec, num_classes, size_px)  # type: ignore[arg-type] - frozen models have a hash
     if not fault:
         return
     name = spec.name if isinstance(spec, Timm) else spec.kind
