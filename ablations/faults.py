@@ -69,12 +69,12 @@ def _say(fault: ErrorDetails, place: _Place) -> tuple[tuple[str, ...], str]:
     if kind == "union_tag_not_found":
         return path, f"says no kind; expected one of {', '.join(place.kinds)}, as in {_example(place)}"
     if kind in _NO_MAPPING:
-        return path, f"expected a mapping{' such as ' + _example(place) if place.kinds else ''}, not {_shown(came)}"
+        return path, f"expected a mapping{' such as ' + _example(place) if place.kinds else ''}, got {_shown(came)}"
     if kind == "too_short":
-        return path, f"expected at least {context['min_length']} entry, not {_shown(came)}"
+        return path, f"expected at least {context['min_length']} entry, got {_shown(came)}"
     if kind == "literal_error":
         expected = str(context["expected"])
-        return path, f"expected {expected}, not {_shown(came)}"
+        return path, f"expected {expected}, got {_shown(came)}"
     if kind == "string_pattern_mismatch":
         words = _ONE_OF.fullmatch(str(context["pattern"]))
         if words:

@@ -51,8 +51,8 @@ def test_a_name_like_no_other_lists_those_there_are() -> None:
             {"schedule": {"warmup_epochs": 1}},
             "base.schedule: says no kind; expected one of constant, cosine, as in {kind: constant}",
         ),
-        ({"model": "resnet18"}, "base.model: expected a mapping such as {kind: small_cnn}, not 'resnet18'"),
-        ({"budget": 5}, "base.budget: expected a mapping, not 5"),
+        ({"model": "resnet18"}, "base.model: expected a mapping such as {kind: small_cnn}, got 'resnet18'"),
+        ({"budget": 5}, "base.budget: expected a mapping, got 5"),
         (
             {"strategies": [{"kind": "label_smoothing", "epsilom": 0.1}]},
             "base.strategies.0.epsilom: there is no such field; did you mean 'epsilon'?",
@@ -63,7 +63,7 @@ def test_a_name_like_no_other_lists_those_there_are() -> None:
         ),
         (
             {"data": {"kind": "image_folder", "path": "p", "on_bad_image": "ignore"}},
-            "base.data.on_bad_image: expected 'fail' or 'skip', not 'ignore'",
+            "base.data.on_bad_image: expected 'fail' or 'skip', got 'ignore'",
         ),
         (
             {"optimizer": {"kind": "sgd", "lr": float("nan")}},
@@ -84,9 +84,9 @@ def test_a_metric_nobody_knows_names_the_nearest() -> None:
 
 
 def test_what_is_no_mapping_is_said() -> None:
-    assert of_grid(factors={}) == ["factors: expected at least 1 entry, not an empty mapping"]
-    assert of_grid(factors=["mixup"]) == ["factors: expected a mapping, not a list"]
-    assert of_grid(factors={"a": "mixup"}) == ["factors.a: expected a mapping, not 'mixup'"]
+    assert of_grid(factors={}) == ["factors: expected at least 1 entry, got an empty mapping"]
+    assert of_grid(factors=["mixup"]) == ["factors: expected a mapping, got a list"]
+    assert of_grid(factors={"a": "mixup"}) == ["factors.a: expected a mapping, got 'mixup'"]
     assert of_grid(factors={1: {"optimizer.lr": 0.2}}) == ["factors: the name 1 is not text; put it in quotes"]
 
 
