@@ -107,7 +107,8 @@ def secondary_table(analysis: Analysis) -> Table | None:
     rows: list[tuple[str, ...]] = []
     for effect in analysis.effects:
         for other in effect.secondary:
-            scale = scale_of(other.metric)
+            # As many digits as the interval needs: [0.000, 0.000] beside a star says nothing.
+            scale = scale_of(other.metric, (other.ci95.high - other.ci95.low) / 2)
             limits = range_text(other.ci95, scale)
             mark = " *" if other.q < 0.1 else ""
             rows.append(
