@@ -8,7 +8,8 @@ from functools import cache
 from pydantic import ValidationError
 
 from ablations.designs import lay_out
-from ablations.grid import GridSpec, fault_lines
+from ablations.faults import fault_lines
+from ablations.grid import GridSpec
 from pipeline.data.listing import ROLES, Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
