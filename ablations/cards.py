@@ -18,10 +18,11 @@ def catalogue_lines() -> list[str]:
     families: dict[str, list[str]] = {}
     for group, known in (("strategies", CATALOGUE), ("recipes", RECIPES)):
         for kind, config in known.items():
-            line = f"  {kind:<22} {config.card.idea}" + ("  (a recipe)" if group == "recipes" else "")
-            families.setdefault(config.card.family, []).append(textwrap.shorten(line, 140, placeholder=" ..."))
+            idea = textwrap.shorten(config.card.idea, WIDTH, placeholder=" ...")
+            line = f"  {kind:<22} {idea}" + (" (a recipe)" if group == "recipes" else "")
+            families.setdefault(config.card.family, []).append(line)
     for family in sorted(families):
-        lines += [family, *(line if line.startswith("  ") else f"  {line}" for line in families[family])]
+        lines += [family, *families[family]]
     return [
         *lines,
         "",

@@ -34,6 +34,17 @@ def _print(text: str) -> None:
     typer.echo(text)
 
 
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> SpecError:
+    return SpecError(f"--out: {out} cannot be written ({error.strerror}); name a file in a folder that exists")
+
+
 def _load(grid: Path, data: str | None):
     from ablations.grid import parse_grid, read_yaml, with_data_path
 
@@ -52,7 +63,10 @@ def _plan(grid: Path, spec, resolve_precision):
 
 @app.command()
 def demo(home: HomeOption = None) -> None:
-    """Run the digits study that ships with ablate: real images, no network, a few minutes on two CPU cores."""
+    """Run the digits study that ships with ablate: real images, no network, a few minutes on two CPU cores.
+
+    Example: ablate demo --home demo-home.
+    """
     with resources.as_file(resources.files("ablations") / "grids" / "digits.yaml") as path:
         run(path, home=home, data=None, as_json=False)
 
@@ -107,7 +121,10 @@ def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
         _print(f"report    {outcome.report}")
         _print(f"mlflow    {'mlflow ui --backend-store-uri ' + uri if uri.startswith('sqlite') else uri}")
     if outcome.interrupted and outcome.counts["pending"]:
-        _print(f"Interrupted with {outcome.counts['pending']} runs to go; the same command goes on from here.")
+        typer.echo(
+            f"Interrupted with {outcome.counts['pending']} runs to go; the same command goes on from here.",
+            err=as_json,  # the answer for programs is all that stands on stdout
+        )
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.counts["failed"] or outcome.counts["not run"]:
         raise typer.Exit(EXIT_FAILED)
@@ -158,7 +175,7 @@ def schema() -> None:
 
 @app.command()
 def init(
-    folder: Annotated[str, typer.Argument(help="A folder with a folder per class.")],
+    folder: Annotated[str, typer.Argument(help="A folder per class in it, or Parquet files of images.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write here instead of printing.")] = None,
 ) -> None:
     """Look at the images and write a commented starter grid. Example: ablate init photos --out grid.yaml."""
@@ -170,7 +187,7 @@ def init(
         return
     if out.exists():
         raise SpecError(f"--out: {out} exists already; choose another name or remove it")
-    out.write_text(text, encoding="utf-8")
+    _write(out, text)
     _print(f"wrote {out}; next: ablate plan {out}")
 
 
@@ -235,7 +252,7 @@ def report(
     if final:
         from ablations.final import score_study
 
-        _print(score_study(Home.resolve(home), study, data))
+        typer.echo(score_study(Home.resolve(home), study, data), err=True)  # stdout may be Markdown or JSON
     if from_mlflow:
         found = load_study_from_mlflow(from_mlflow, study)
         target = out or Path(f"{study}-report.html")
@@ -244,13 +261,16 @@ def report(
         found = load_study(place.root, study)
         target = out or place.report(study)
     if fmt == "html":
-        _print(str(write_report(found, target)))
+        try:
+            _print(str(write_report(found, target)))
+        except OSError as error:
+            raise _unwritable(target, error) from error
         return
     text = to_markdown(analyse(found)) if fmt == "md" else to_json(analyse(found))
     if out is None:
         _print(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        _write(out, text)
 
 
 @app.command()
@@ -259,9 +279,12 @@ def sync(
 ) -> None:
     """Rebuild MLflow from the records. Example: ablate sync."""
     from ablations.home import Home
-    from ablations.mlflow_projection import sync as project
+    from ablations.mlflow_projection import tracking_uri
+    from ablations.sync import sync as project
 
-    _print(str(project(Home.resolve(home), studies or None)))
+    place = Home.resolve(home)
+    done = project(place, studies or None)
+    _print(f"{tracking_uri(place)}: {done}" if done.studies else f"no study in {place.root} yet; try: ablate demo")
 
 
 def main() -> None:

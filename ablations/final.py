@@ -44,7 +44,8 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
     if kept is not None and kept not in arms:
         arms.append(kept)
     scores = score_test(planned, home, arms)
-    return f"test read for the {ordinal(scores[0].read)} time on this data: {len(scores)} runs of {', '.join(arms)}"
+    line = f"test read for the {ordinal(scores[0].read)} time on this data: {len(scores)} runs of {', '.join(arms)}"
+    return line if kept is not None else f"{line}; the recipe to keep was not run as an arm, so it has no score"
 
 
 def ordinal(number: int) -> str:
@@ -67,6 +68,13 @@ def score_test(planned: Planned, home: Home, arms: Sequence[str]) -> list[FinalS
         raise RecordError(f"study {plan.study!r}: its data has no test split; there is nothing to score")
     if not runs:
         raise RecordError(f"study {plan.study!r}: no run of {', '.join(arms)} is finished; run the grid first")
+    gone = sorted({run.key for run in runs if not (home.run_dir(run.key) / "model.pt").exists()})
+    if gone:
+        raise RecordError(
+            f"study {plan.study!r}: {len(gone)} of {len(runs)} runs have no weights any more, e.g. "
+            f"{home.run_dir(gone[0]) / 'model.pt'}; restore them, or remove the run's line from {home.records} and run "
+            "the grid again"
+        )
     connect()
     handles = {
         key: make_handle(data.listing, prepare(data.spec, data.listing, home.cache))

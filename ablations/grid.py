@@ -1,26 +1,40 @@
 """The grid file: a bare recipe, the factors to switch on and off, and how to judge them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from ablations.designs import AnyDesign, BothWays
+from ablations.faults import fault_lines
+from ablations.home import slug
 from ablations.merge import check_owners, experiment, merge, undot
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
+from pipeline.spec.data import Digits
 from pipeline.spec.errors import ProjectError, SpecError
 from pipeline.spec.study import Metric
+
+MAX_SEEDS = 1000
+_STUDY_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
+_FACTOR_NAME = re.compile(r"\w[\w.-]{0,39}")  # a name is a table's cell, part of an arm's name and of MLflow's tags
 
 
 def _seed_list(value: Any) -> Any:
     """`seeds: 3` means 0, 1, 2."""
-    if isinstance(value, list | tuple):
-        return value
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"expected a number of seeds above 0, or a list of seeds such as [0, 1, 2], not {value!r}")
-    return tuple(range(value))
+    expected = f"expected a number of seeds from 1 to {MAX_SEEDS}, or a list of seeds such as [0, 1, 2], not"
+    if not isinstance(value, list | tuple):
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SEEDS:
+            raise ValueError(f"{expected} {value!r}")
+        return tuple(range(value))
+    for seed in value:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
+            raise ValueError(f"{expected} one with {seed!r}")
+    if not value:
+        raise ValueError(f"{expected} an empty one")
+    return value
 
 
 class Resources(Frozen):
@@ -46,7 +60,7 @@ class Resources(Frozen):
 class GridSpec(Frozen):
     """A study as a person writes it."""
 
-    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    study: Annotated[str, AfterValidator(lambda name: slug(name, "study name")), WithJsonSchema(_STUDY_NAME)]
     question: str = ""
     notes: str = ""
     base: dict[str, Any]
@@ -69,8 +83,11 @@ class GridSpec(Frozen):
             for name, patch in patches.items():
                 if not patch:
                     raise ValueError(f"{group}.{name}: is empty; say what it changes")
-                if name in ("bare", "full") or not name or any(c in name for c in "+, /\n"):
-                    raise ValueError(f"{group}.{name}: a name may not be bare or full, nor contain + , / or spaces")
+                if name in ("bare", "full") or not _FACTOR_NAME.fullmatch(name):
+                    raise ValueError(
+                        f"{group}.{name}: expected a name of 1 to 40 letters, digits, '_', '-' and '.', starting with "
+                        "a letter or digit, and not bare or full, which are arms of every study; rename it"
+                    )
         return self
 
     def patch(self, name: str) -> dict[str, Any]:
@@ -99,23 +116,7 @@ class GridSpec(Frozen):
         try:
             return experiment(self.recipe(switched_on))
         except ValidationError as error:
-            raise SpecError("\n".join(fault_lines(error, where))) from error
-
-
-def fault_lines(error: ValidationError, where: str) -> list[str]:
-    """One line per fault: the path, what is wrong, what came."""
-    lines = []
-    for fault in error.errors():
-        path = ".".join([where, *(str(part) for part in fault["loc"])]).strip(".")
-        message = fault["msg"].removeprefix("Value error, ")
-        came = fault.get("input")
-        shown = (
-            f" (got {came!r})"
-            if isinstance(came, str | int | float | bool) and "Value error" not in fault["msg"]
-            else ""
-        )
-        lines.append(f"{path}: {message}{shown}" if path else message)
-    return lines
+            raise SpecError("\n".join(fault_lines(error, where, ExperimentSpec))) from error
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -156,6 +157,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: cannot be read ({error})") from error
     try:
         value = yaml.load(text, Loader=_UniqueKeys)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        context = f" ({error.context})" if error.context else ""
+        raise SpecError(f"{path}{at}: is not valid YAML: {error.problem}{context}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date such as 2024-13-45
         raise SpecError(f"{path}: is not valid YAML: {error}") from error
     if not isinstance(value, dict):
@@ -173,7 +179,7 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
     try:
         grid = GridSpec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError("\n".join(f"{where}: {line}" for line in fault_lines(error, ""))) from error
+        raise SpecError("\n".join(f"{where}: {line}" for line in fault_lines(error, "", GridSpec))) from error
     try:
         check_owners({name: patch for name, patch in grid.patches().items() if name in grid.factors})
         grid.experiment(())
@@ -186,10 +192,18 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
 
 
 def with_data_path(raw: dict[str, Any], path: str | None) -> dict[str, Any]:
-    """The grid with another `base.data.path` (option --data, or ABLATE_DATA)."""
+    """The grid with another `base.data.path` (option --data, or ABLATE_DATA).
+
+    Raises:
+        SpecError: the grid's data has no path.
+    """
     if path is None or not isinstance(raw.get("base"), dict):
         return raw
     base = undot(raw["base"], "base")
     if not isinstance(base.get("data"), dict):
         return raw
+    if base["data"].get("kind") == Digits.model_fields["kind"].default:
+        raise SpecError(
+            f"--data (or ABLATE_DATA) is {path!r}, but base.data is of kind digits, which has no path; leave it out"
+        )
     return {**raw, "base": {**base, "data": {**base["data"], "path": path}}}

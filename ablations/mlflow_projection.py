@@ -7,15 +7,14 @@ is one flat run. Files at a run's artifact root: record.json, and those of RUN_F
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.home import Home
-from ablations.store import list_studies, read_plan, read_records, read_timings
+from ablations.store import read_records, read_timings
 from ablations.study_runs import StudyRun, study_runs
 from pipeline.spec import records as names
 from pipeline.spec.base import canonical_json
@@ -37,19 +36,9 @@ MAX_KEY_CHARS = 250
 MAX_PARAMS_PER_BATCH = 100
 MAX_METRICS_PER_BATCH = 1000
 _NOTE_TAG = "mlflow.note.content"  # what MLflow's pages show as the description
+_KIND_TAG = {"mlflow.experimentKind": "custom_model_development"}  # else they open as for a chat application
 
 Projected = Literal["created", "replaced", "unchanged"]
-
-
-@dataclass(frozen=True, slots=True)
-class SyncCounts:
-    """What `sync` did."""
-
-    studies: int
-    created: int
-    replaced: int
-    unchanged: int
-    missing: int  # planned runs without a record
 
 
 def tracking_uri(home: Home) -> str:
@@ -130,22 +119,6 @@ def project_study(client: "MlflowClient", home: Home, plan: StudyPlan, report: P
         client.set_terminated(run_id, "FINISHED", max(_end_ms(record) for record in records))
     else:
         client.update_run(run_id, "RUNNING")
-
-
-def sync(home: Home, studies: Iterable[str] | None = None) -> SyncCounts:
-    """Project everything in the home again, or only these studies: rebuilds a lost mlflow.db, heals a gap."""
-    client = connect(home)
-    chosen = tuple(studies) if studies is not None else list_studies(home)
-    records = read_records(home)
-    outcomes = {"created": 0, "replaced": 0, "unchanged": 0, "missing": 0}
-    for study in chosen:
-        plan = read_plan(home, study)
-        report = home.report(study)
-        project_study(client, home, plan, report if report.is_file() else None)
-        for run in study_runs(plan):
-            record = records.get((run.stage_hash, run.seed))
-            outcomes["missing" if record is None else project_run(client, home, plan, run.key, record)] += 1
-    return SyncCounts(studies=len(chosen), **outcomes)
 
 
 def flatten(spec: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -234,7 +207,7 @@ def _experiment(client: "MlflowClient", home: Home, plan: StudyPlan) -> str:
     location = None if served else (home.mlflow_artifacts / plan.study).as_uri()
     known = client.get_experiment_by_name(plan.study)
     if known is None:
-        return client.create_experiment(plan.study, location, _note(plan.question))
+        return client.create_experiment(plan.study, location, _KIND_TAG | _note(plan.question))
     if known.lifecycle_stage == LifecycleStage.DELETED:  # its name stays taken until it is restored
         client.restore_experiment(known.experiment_id)
     if client.tracking_uri == home.mlflow_uri and known.artifact_location != location:

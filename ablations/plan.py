@@ -8,13 +8,14 @@ from functools import cache
 from pydantic import ValidationError
 
 from ablations.designs import lay_out
-from ablations.grid import GridSpec, fault_lines
+from ablations.faults import fault_lines
+from ablations.grid import GridSpec
 from pipeline.data.listing import ROLES, Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
-from pipeline.models.build import check_model
+from pipeline.models.build import check_image_size, check_model
 from pipeline.recipes.experiment import ExperimentSpec, card_of
 from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
@@ -125,6 +126,8 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
         stage.model.head_size(len(data.listing.class_names))
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
+    for size_px in sorted({stage.data.image_size_px, *_sizes_on_the_way(stage)}):
+        check_image_size(stage.model, len(data.listing.class_names), size_px, f"{where}: model")
     if steps_per_epoch(num_train, stage.budget) < 1:
         raise SpecError(
             f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
@@ -136,6 +139,11 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
             f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is "
             "part of the experiment: keep it when you change the number of workers)"
         )
+
+
+def _sizes_on_the_way(stage: StageSpec) -> tuple[int, ...]:
+    """The smallest size of a stage that starts smaller: a network that takes it and the last takes those between."""
+    return tuple(s.from_px for s in stage.strategies if s.kind == "progressive_resizing")
 
 
 def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:

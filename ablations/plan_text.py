@@ -152,7 +152,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
         f"apart; one seed more: {len(planned.runs) // each} runs"
-        + ("" if cost.measured else " (from a probe of single steps here: expect a factor of two)"),
+        + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}",
     ]
     return lines + detectable_lines(planned, noise(planned, home), unit)

@@ -1,45 +1,60 @@
 """`ablate init`: look at the images and write a grid that fits them."""
 
+import contextlib
+import io
 import json
+import posixpath
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import fsspec
 import numpy as np
 from PIL import Image
 
-from pipeline.data.image_folder import scan_image_folder
+from pipeline.data.image_folder import EXTENSIONS
 from pipeline.data.listing import Listing
-from pipeline.spec.data import ImageFolder
+from pipeline.data.sources import read, scan
+from pipeline.spec.data import AnyData, ImageFolder, Parquet
+from pipeline.spec.errors import SpecError
 
-SAMPLED_IMAGES = 64
+SAMPLED_IMAGES, SAMPLED_CHUNKS = 64, 8
 SMALL_PX, LARGE_PX = 64, 160
 
 
-def typical_short_side_px(path: str, listing: Listing) -> int:
-    """Median short side of a sample of the images."""
+def images_in(path: str) -> ImageFolder | Parquet:
+    """What lies there: Parquet files, if there are any and no image beside them, else a folder per class."""
     fs, root = fsspec.core.url_to_fs(path)
-    step = max(1, len(listing.ids) // SAMPLED_IMAGES)
+    names = [root] if fs.isfile(root) else fs.find(root)
+    endings = {posixpath.splitext(name)[1].lower() for name in names}
+    return Parquet(path=path) if ".parquet" in endings and not endings & EXTENSIONS else ImageFolder(path=path)
+
+
+def typical_short_side_px(spec: AnyData, listing: Listing) -> int:
+    """Median short side of a sample of the images."""
     sides = []
-    for sample_id in listing.ids[::step]:
-        try:
-            with fs.open(f"{root.rstrip('/')}/{sample_id}", "rb") as file, Image.open(file) as image:
-                sides.append(min(image.size))
-        except OSError:  # a bad image: `ablate run` will name it
-            continue
+    chunks = listing.chunks[:: max(1, len(listing.chunks) // SAMPLED_CHUNKS)]
+    for chunk in chunks:
+        for _, content in islice(read(spec, chunk), max(1, SAMPLED_IMAGES // len(chunks))):
+            if isinstance(content, bytes):  # a bad image, or a column of no images: `ablate run` will name it
+                with contextlib.suppress(OSError), Image.open(io.BytesIO(content)) as image:
+                    sides.append(min(image.size))
     return int(np.median(sides)) if sides else LARGE_PX
 
 
 def starter_grid(folder: str) -> str:
-    """A commented grid for this folder of images.
+    """A commented grid for this folder of images, or for these Parquet files.
 
     Raises:
-        DataError: the folder does not hold a class per folder.
+        DataError: it holds neither a class per folder nor Parquet files of labelled images.
     """
-    listing = scan_image_folder(ImageFolder(path=folder))
+    if not folder:
+        raise SpecError("FOLDER is empty; name the folder of the images")
+    spec = images_in(folder)
+    listing = scan(spec)
     num_train, num_val = len(listing.rows("train")), len(listing.rows("val"))
     num_test, num_classes = len(listing.rows("test")), len(listing.class_names)
-    short = typical_short_side_px(folder, listing)
+    short = typical_short_side_px(spec, listing)
     size = max(32, min(LARGE_PX, short) // 32 * 32)
     counts = Counter(listing.labels[listing.rows("train")].tolist())
     rare, common = min(counts.values()), max(counts.values())
@@ -62,7 +77,7 @@ def starter_grid(folder: str) -> str:
 study: {name}-tricks
 question: Which tricks help on {name}?
 base:                                   # the bare recipe: every arm starts from it
-  data: {{kind: image_folder, path: {json.dumps(folder, ensure_ascii=False)}, image_size_px: {size}}}
+  data: {{kind: {spec.kind}, path: {json.dumps(folder, ensure_ascii=False)}, image_size_px: {size}}}
   model: {{kind: timm, name: {model}}}  # any name of timm.list_models()
   optimizer: {{kind: sgd, lr: 0.1, momentum: 0.9, weight_decay: 5.0e-5}}
   budget: {{epochs: {epochs}, batch_size: {batch}}}

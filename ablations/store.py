@@ -145,7 +145,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise ResourceError(f"cannot write {path}: {error}. {_DISK_ADVICE}") from error
 
 
-_DISK_ADVICE = "Free some disk (`ablate clean`) or choose another home with --home."
+_DISK_ADVICE = "Free some disk (the home's folder `cache` may go) or choose another home with --home."
 
 
 def _append_line(path: Path, line: str) -> None:

@@ -182,10 +182,8 @@ class _Context:
         for name in (comparison.treatment, comparison.reference):
             if failed := self._num_failed(name):
                 limits = wilson(failed, num_planned)
-                notes.append(
-                    f"{name}: {failed} of {num_planned} runs failed (95% CI {limits.low:.0%} to {limits.high:.0%}); "
-                    "the difference is conditional on success"
-                )
+                note = f"{name}: {failed} of {num_planned} runs failed (95% CI {limits.low:.0%} to {limits.high:.0%})"
+                notes.append(f"{note}; the difference is conditional on success" if pair.seeds else note)
             cells = self.completeness.of_arm(name)
             notes.extend(f"{name}, seed {cell.seed}: {cell.reason}" for cell in cells if cell.state == "blocked")
         if 0 < len(pair.seeds) < num_planned:

@@ -27,7 +27,8 @@ def final_scores(study: StudyData) -> FinalScores | None:
     scale = scale_of_metric(study.plan.metric)
     name = study.plan.metric.name
     rows = []
-    for arm in dict.fromkeys(score.arm for score in latest):
+    order = {arm.name: number for number, arm in enumerate(study.plan.arms)}
+    for arm in sorted({score.arm for score in latest}, key=lambda name: (order.get(name, len(order)), name)):
         scores = [score for score in latest if score.arm == arm]
         test = [scale.shown(score.metrics[f"test/{name}"]) for score in scores]
         runs = [study.finished((score.stage_hash, score.seed)) for score in scores]

@@ -24,6 +24,7 @@ from reports.tables import (
     provenance,
     secondary_table,
     spec_hashes,
+    troubles,
 )
 from reports.yaml_text import to_yaml
 
@@ -34,8 +35,12 @@ def write_report(study: StudyData, out: Path) -> Path:
     """Analyse the study and write its page, replacing an older one. Returns the path written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
-    partial.write_text(render(study), encoding="utf-8")
-    partial.replace(out)  # a reader never meets half a page
+    text = render(study)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(out)  # a reader never meets half a page
+    finally:
+        partial.unlink(missing_ok=True)
     return out
 
 
@@ -64,6 +69,7 @@ def render(study: StudyData) -> str:
         answers=answers(analysis, scale),
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis),
+        troubles=troubles(analysis),
         forest=draw_forest(analysis.effects, scale, delta),
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),

@@ -1,5 +1,6 @@
 """Read one study back from MLflow alone: the projection that `ablate sync` rebuilds is enough to report on."""
 
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,9 +43,24 @@ def load_study_from_mlflow(tracking_uri: str, study: str) -> StudyData:
     Raises:
         RecordError: the study is not there, or a record cannot be read.
     """
+    database = Path(tracking_uri.removeprefix("sqlite:///"))
+    if tracking_uri.startswith("sqlite:///") and not database.is_file():  # MLflow would make an empty one there
+        raise RecordError(f"{tracking_uri}: there is no file {database}. A home's own database is HOME/mlflow.db.")
+    # MLflow would try a server that is gone for minutes; whoever waits at a terminal wants to know.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     from mlflow import MlflowClient  # seconds to import: only who reads from MLflow pays
+    from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(tracking_uri)
+    try:
+        return _load(MlflowClient(tracking_uri), tracking_uri, study)
+    except MlflowException as error:
+        raise RecordError(
+            f"{tracking_uri}: MLflow did not give study {study!r} ({error}). Check the tracking URI and that the "
+            "server is up; where the study's home is, ablate report needs no MLflow"
+        ) from error
+
+
+def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         known = sorted(found.name for found in client.search_experiments())

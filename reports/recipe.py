@@ -48,20 +48,46 @@ def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, .
 
 
 def _combine(plan: StudyPlan, kept: tuple[str, ...]) -> dict[str, Any]:
-    """Bare's recipe with each kept factor's own change to it, read off the arm that has only that factor."""
+    """Bare's recipe with each kept factor's own change to it, read off the two arms that differ in it alone."""
     bare = next((arm for arm in plan.arms if not arm.factors), None)
     recipe: dict[str, Any] = dict(bare.recipe) if bare is not None else {}
-    base = dict(recipe)
     for factor in kept:
-        single = next((arm for arm in plan.arms if arm.factors == (factor,)), None)
-        for field, value in ({} if single is None else single.recipe).items():
-            if field not in base or base[field] != value:
-                recipe[field] = _merge(recipe.get(field), value)
+        pair = _arms_apart_by(plan, factor)
+        if pair is not None:
+            before, after = pair
+            recipe = _apply_change(recipe, before.recipe, after.recipe)
     return recipe
 
 
-def _merge(current: Any, patch: Any) -> Any:
-    # Strategies and recipes are sets of kinds: factors add to them. Every other field has one owner.
-    if isinstance(current, list) and isinstance(patch, list):
-        return current + [entry for entry in patch if entry not in current]
-    return patch
+def _arms_apart_by(plan: StudyPlan, factor: str) -> tuple[Arm, Arm] | None:
+    """Without and with the factor: bare and the factor alone, or full without it and full where it was only removed."""
+    by_factors = {frozenset(arm.factors): arm for arm in reversed(plan.arms)}
+    for arm in sorted(by_factors.values(), key=lambda arm: len(arm.factors)):
+        before = by_factors.get(frozenset(arm.factors) - {factor})
+        if factor in arm.factors and before is not None:
+            return before, arm
+    return None
+
+
+def _apply_change(current: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Make in `current` the change that leads from `before` to `after`, and leave what other factors changed."""
+    result = {name: value for name, value in current.items() if name not in before or name in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if name in before and old == value:
+            continue
+        here = result.get(name)
+        if isinstance(value, list) and isinstance(here, list):
+            # Strategies and recipes are sets of kinds: factors add to them.
+            result[name] = here + [entry for entry in value if entry not in (old or ()) and entry not in here]
+        elif isinstance(value, list) and isinstance(old, list):
+            result[name] = [entry for entry in value if entry not in old]
+        elif all(isinstance(one, dict) for one in (value, old, here)) and _kind(value) == _kind(old):
+            result[name] = _apply_change(here, old, value)  # type: ignore[arg-type]
+        else:
+            result[name] = value
+    return result
+
+
+def _kind(value: Any) -> Any:
+    return value.get("kind") if isinstance(value, dict) else None

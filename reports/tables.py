@@ -51,6 +51,14 @@ class GridRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Runs of one arm that did not finish, and why."""
+
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ControlLine:
     """Whether a control came out as it must."""
 
@@ -72,6 +80,18 @@ def completeness_grid(analysis: Analysis) -> tuple[GridRow, ...]:
     return tuple(GridRow(arm.name, analysis.completeness.of_arm(arm.name)) for arm in analysis.arms)
 
 
+def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
+    """Failed and blocked cells, those of an arm with one reason together."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for cell in analysis.completeness.cells:
+        if cell.state in ("failed", "blocked"):
+            seeds.setdefault((cell.arm, cell.reason), []).append(cell.seed)
+    return tuple(
+        Trouble(f"{arm}, seed{'' if len(found) == 1 else 's'} {', '.join(map(str, found))}", reason)
+        for (arm, reason), found in seeds.items()
+    )
+
+
 def effect_table(analysis: Analysis, scale: Scale) -> Table:
     """The twin of the forest plot: all numbers of all comparisons, controls last."""
     columns = (
@@ -87,7 +107,8 @@ def secondary_table(analysis: Analysis) -> Table | None:
     rows: list[tuple[str, ...]] = []
     for effect in analysis.effects:
         for other in effect.secondary:
-            scale = scale_of(other.metric)
+            # As many digits as the interval needs: [0.000, 0.000] beside a star says nothing.
+            scale = scale_of(other.metric, (other.ci95.high - other.ci95.low) / 2)
             limits = range_text(other.ci95, scale)
             mark = " *" if other.q < 0.1 else ""
             rows.append(

@@ -71,7 +71,7 @@ class ImageFolder(DataSpec):
     """A folder per class, below `train/`, `val/` (or `validation/`, `valid/`) and `test/`, or directly below `path`."""
 
     kind: Literal["image_folder"] = "image_folder"
-    path: str
+    path: str = Field(min_length=1)
 
 
 class Parquet(DataSpec):
@@ -81,7 +81,7 @@ class Parquet(DataSpec):
     """
 
     kind: Literal["parquet"] = "parquet"
-    path: str
+    path: str = Field(min_length=1)
     image_column: str = "image"
     label_column: str = "label"
 

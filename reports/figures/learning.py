@@ -39,7 +39,8 @@ def draw_learning(study: StudyData, scale: Scale) -> tuple[Panel, ...]:
     settled = np.concatenate([trace.values[len(trace.values) // 2 :] for trace in every])
     y = axis_around([float(v) for v in settled], start=BOTTOM, end=TOP)
     last = max(trace.epochs[-1] for trace in every)
-    x = Axis(min(trace.epochs[0] for trace in every), max(last, 2), LEFT, RIGHT)
+    first = min(trace.epochs[0] for trace in every)
+    x = Axis(first, max(last, first + 1), LEFT, RIGHT)
     bare = next((arm.name for arm in study.plan.arms if not arm.factors), None)
     reference = _mean(traces[bare]) if bare is not None else None
     return tuple(

@@ -11,6 +11,7 @@ KINDS = {**CATALOGUE, **RECIPES}
 def test_the_catalogue_has_one_line_for_every_kind_below_its_family() -> None:
     lines = catalogue_lines()
     for kind, config in KINDS.items():
+        assert f"  {kind:<22} {config.card.idea[:20]}" in "\n".join(lines), "ideas stand in one column"
         found = [number for number, line in enumerate(lines) if line.split()[:1] == [kind]]
         assert len(found) == 1, kind
         family = next(line for line in reversed(lines[: found[0]]) if not line.startswith(" "))

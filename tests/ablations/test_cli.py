@@ -53,6 +53,18 @@ BAD_GRIDS = {
         HEAD.replace("width: 4", "width: 4, num_classes: 9") + LR,
         ["grid.yaml", "model.num_classes=9", "10 classes"],
     ),
+    "a size the model cannot take": (
+        HEAD.replace("{kind: small_cnn, width: 4}", "{kind: timm, name: vit_tiny_patch16_224}") + LR,
+        ["grid.yaml", "arm bare", "vit_tiny_patch16_224 does not take images of 16 px", "224 is its usual one"],
+    ),
+    "a size on the way that the model cannot take": (
+        HEAD.replace("{kind: small_cnn, width: 4}", "{kind: timm, name: inception_v3}").replace(
+            "{kind: digits}", "{kind: digits, image_size_px: 96}"
+        )
+        + "factors: {a: {strategies: [{kind: progressive_resizing, from_px: 32}]}}\n",
+        ["grid.yaml", "arm +a", "inception_v3 does not take images of 32 px"],
+    ),
+    "no path": (FOLDER_GRID.replace("path: photos", "path: ''"), ["grid.yaml", "base.data", "path"]),
     "missing folder": (FOLDER_GRID, ["grid.yaml", "data.path", "'photos' is not a folder"]),
 }
 
@@ -188,6 +200,47 @@ def test_a_home_that_is_a_file_is_refused(here: Path) -> None:
     assert "taken is a file, a folder was expected" in refused(ablate("run", "grid.yaml", "--home", "taken"))
 
 
+@pytest.mark.parametrize("options", [("--format", "md"), ("--format", "json"), ()])
+@pytest.mark.parametrize("out", ["taken", "nowhere/r"])
+def test_a_place_that_cannot_be_written_is_named(kept: Home, here: Path, out: str, options: tuple[str, ...]) -> None:
+    (here / "taken").mkdir()
+    (here / "nowhere").write_text("no folder")
+    assert f"--out: {out} cannot be written" in refused(
+        ablate("report", "tricks", "--home", kept.root, "--out", out, *options)
+    )
+    assert sorted(path.name for path in here.iterdir()) == ["nowhere", "taken"], "nothing half done is left"
+
+
+def test_a_starter_grid_that_cannot_be_written_is_refused(here: Path) -> None:
+    image_folder(here / "photos", {"cat": 20, "dog": 20})
+    assert "--out: nowhere/g.yaml cannot be written" in refused(ablate("init", "photos", "--out", "nowhere/g.yaml"))
+
+
+def test_sync_of_nothing_says_so_and_leaves_nothing_behind(kept: Home, here: Path) -> None:
+    result = ablate("sync", "--home", here / "empty")
+    assert (result.exit_code, result.err) == (0, "")
+    assert result.out.startswith("no study in") and not (here / "empty").exists()
+    assert not (kept.mlflow_db).exists()
+    refused(ablate("sync", "trick", "--home", kept.root))
+    assert not (kept.mlflow_db).exists(), "a mistyped study makes no database"
+
+
+@pytest.mark.slow
+def test_sync_says_what_it_did_and_a_server_that_is_gone_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    keep_study(home, study_plan())
+    result = ablate("sync", "--home", home.root)
+    assert result.exit_code == 0 and "1 study; 5 runs added, 0 replaced, 0 shown already, 1 planned" in result.out
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert "http://127.0.0.1:9: MLflow did not give study 'tricks'" in refused(
+        ablate("report", "tricks", "--from-mlflow", "http://127.0.0.1:9")
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9: MLflow did not take the runs" in refused(ablate("sync", "--home", home.root))
+
+
 def test_the_schema_is_json_and_knows_the_fields() -> None:
     schema = json.loads(ablate("schema").out)
     assert {"study", "base", "factors"} <= set(schema["required"])
@@ -202,7 +255,7 @@ def test_cards_are_listed_and_a_typo_is_corrected() -> None:
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command: str) -> None:
     result = ablate(command, "--help")
     assert result.exit_code == 0

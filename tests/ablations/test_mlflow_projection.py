@@ -13,8 +13,9 @@ from mlflow.tracking import MlflowClient
 
 from ablations import mlflow_projection, store
 from ablations.home import Home
-from ablations.mlflow_projection import SyncCounts, connect, flatten, project_run, project_study, sync
+from ablations.mlflow_projection import connect, flatten, project_run, project_study
 from ablations.store import read_records
+from ablations.sync import SyncCounts, sync
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import RunRecord
 from pipeline.spec.study import StudyPlan
@@ -210,7 +211,7 @@ def test_a_lost_database_is_rebuilt_as_it_was(home: Home, tmp_path: Path) -> Non
     assert len(before) == 6
     home.mlflow_db.unlink()
     shutil.rmtree(home.mlflow_artifacts)
-    sync_code = "from ablations.mlflow_projection import sync; print(sync(home))"
+    sync_code = "from ablations.sync import sync; print(sync(home))"
     counts = SyncCounts(studies=1, created=5, replaced=0, unchanged=0, missing=1)
     assert in_a_new_process(sync_code, home) == f"{counts}\n", "counts and nothing else, at a database's first use too"
     # By another name, or MLflow would read on in the file that was deleted.
@@ -232,6 +233,13 @@ def test_only_the_asked_studies_are_synced(home: Home) -> None:
     keep(home, finished(BARE, 0), BARE)
     assert sync(home, ["two"]) == SyncCounts(studies=1, created=1, replaced=0, unchanged=0, missing=2)
     assert connect(home).get_experiment_by_name("one") is None
+
+
+def test_a_study_opens_as_model_training_in_mlflow(home: Home) -> None:
+    store.write_plan(home, study_plan(seeds=(0,)))
+    sync(home)
+    experiment = connect(home).get_experiment_by_name("tricks")
+    assert experiment is not None and experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_a_deleted_experiment_comes_back(home: Home) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from ablations import store
 from ablations.home import Home
-from ablations.mlflow_projection import connect, sync
+from ablations.mlflow_projection import connect
 from ablations.recorder import Flushed, Recorder, recorder_actor
+from ablations.sync import sync
 from pipeline.spec.errors import ResourceError
 from tests.ablations.kept_results import BARE, STUDENT, TEACHER, failed, finished, result, study_plan, timing
 from tests.ablations.mlflow_reader import shown

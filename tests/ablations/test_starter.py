@@ -1,6 +1,9 @@
+import io
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
@@ -8,7 +11,7 @@ from PIL import Image
 from ablations.grid import GridSpec, parse_grid, read_yaml
 from ablations.plan import build_plan
 from ablations.starter import starter_grid
-from pipeline.spec.errors import DataError
+from pipeline.spec.errors import DataError, SpecError
 
 
 def image_folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (40, 30)) -> Path:
@@ -61,6 +64,37 @@ def test_any_folder_name_gives_a_grid_with_that_path(tmp_path: Path, name: str) 
 def test_three_training_images_per_class_are_enough_for_a_plan(tmp_path: Path) -> None:
     spec = started(tmp_path, image_folder(tmp_path / "few", {"cat": 5, "dog": 5}))
     assert spec.base["budget"]["batch_size"] == 6
+
+
+def parquet_folder(root: Path, side: int) -> Path:
+    """Two classes in the Hugging Face layout, as train.parquet and test.parquet."""
+    root.mkdir()
+    picture = io.BytesIO()
+    Image.new("RGB", (side + 9, side)).save(picture, "PNG")
+    for name, count in (("train", 40), ("test", 10)):
+        images = [{"bytes": picture.getvalue(), "path": None}] * count
+        pq.write_table(pa.table({"image": images, "label": [0, 1] * (count // 2)}), root / f"{name}.parquet")
+    return root
+
+
+@pytest.mark.parametrize("one_file", [False, True])
+def test_parquet_files_give_a_grid_that_can_be_planned(tmp_path: Path, one_file: bool) -> None:
+    folder = parquet_folder(tmp_path / "hugging", side=70)
+    path = folder / "train.parquet" if one_file else folder
+    data = started(tmp_path, path).base["data"]
+    assert data == {"kind": "parquet", "path": str(path), "image_size_px": 64}
+
+
+def test_a_parquet_file_among_images_does_not_hide_them(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "photos", {"cat": 10, "dog": 10})
+    (folder / "index.parquet").write_bytes(b"whatever")
+    assert started(tmp_path, folder).base["data"]["kind"] == "image_folder"
+
+
+def test_no_folder_is_not_the_folder_we_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(image_folder(tmp_path / "photos", {"cat": 10, "dog": 10}))
+    with pytest.raises(SpecError, match="FOLDER is empty"):
+        starter_grid("")
 
 
 def test_a_broken_image_does_not_stop_the_look(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ResourceError, match=r"cannot write .*plan\.json.*No space left.*ablate clean"):
+    with pytest.raises(ResourceError, match=r"cannot write .*plan\.json.*No space left.*`cache`"):
         store.write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -145,6 +145,12 @@ def test_a_failed_reference_drops_the_pair_and_says_so() -> None:
     assert any("conditional on success" in note for note in effect.notes)
 
 
+def test_no_difference_is_called_conditional_where_there_is_none() -> None:
+    effect = only({"bare": [0.90, 0.901, 0.902], "x": [None, None, None]})
+    assert effect.estimate is None
+    assert effect.notes[0].startswith("x: 3 of 3 runs failed") and "conditional" not in effect.notes[0]
+
+
 def test_runs_that_seeds_do_not_change_get_no_interval() -> None:
     effect = only({"bare": [0.9, 0.9, 0.9], "x": [0.91, 0.91, 0.91]})
     assert effect.sentence == "identical runs: check that seeds are applied"

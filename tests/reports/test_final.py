@@ -60,3 +60,10 @@ def test_the_page_says_how_often_test_was_read(study: StudyData) -> None:
     page = render(scored(study))
     assert "The test split" in page
     assert "read 2 times" in page
+
+
+def test_arms_stand_in_the_order_of_the_plan(study: StudyData) -> None:
+    full = score("full", 0, 0.9, 1, study.plan.arm("full").final.stage_hash)
+    bare = score("bare", 0, 0.8, 1, study.plan.arm("bare").final.stage_hash)
+    final = final_scores(replace(study, final_scores=(full, bare)))
+    assert final is not None and [row[0] for row in final.table.rows] == ["bare", "full"]

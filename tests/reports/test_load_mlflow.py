@@ -10,6 +10,12 @@ from reports.load_mlflow import load_study_from_mlflow
 from tests.reports.fixtures import Options, write_home
 
 
+def test_a_database_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"there is no file .*nowhere\.db"):
+        load_study_from_mlflow(f"sqlite:///{tmp_path / 'nowhere.db'}", "tricks")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_the_projection_alone_gives_the_same_analysis(tmp_path: Path) -> None:
     from mlflow import MlflowClient

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.spec.study import Context
+from pipeline.spec.study import Arm, Context, StudyPlan
 from reports.recipe import recipe_to_keep
 from reports.results import Effect
 from reports.stats.verdict import Verdict
@@ -54,3 +54,42 @@ def test_a_combination_that_was_not_run_is_merged_and_marked() -> None:
     assert "not run itself: confirm it" in found.sentence
     strategies = PATCHES["mixup"]["strategies"] + PATCHES["smoothing"]["strategies"]
     assert found.recipe == BASE | PATCHES["cosine"] | {"strategies": strategies}
+
+
+def test_a_factor_that_was_only_ever_removed_is_in_the_recipe_all_the_same() -> None:
+    """In a design that leaves one out no arm has one factor alone; its change is read off full and full without it."""
+    plan = PLAN.model_copy(
+        update={"arms": tuple(arm for arm in PLAN.arms if arm.name in ("bare", "full") or arm.name.startswith("-"))}
+    )
+    helps = tuple(effect(name, "removed from full", Verdict.HELPS) for name in ("cosine", "mixup"))
+    found = recipe_to_keep(plan, helps)
+    assert found.arm is None
+    assert found.recipe == BASE | PATCHES["cosine"] | {"strategies": PATCHES["mixup"]["strategies"]}
+
+
+def with_arms(**recipes: dict) -> StudyPlan:
+    """A plan of bare, and of arms with one factor each that change its optimizer, and of one factor more."""
+    stage = PLAN.arms[0].stages
+    arms = {"bare": {}, **recipes, "other": {"precision": "fp32"}}
+    return PLAN.model_copy(
+        update={
+            "arms": tuple(
+                Arm(name=name, factors=() if name == "bare" else (name,), stages=stage, recipe=BASE | change)
+                for name, change in arms.items()
+            )
+        }
+    )
+
+
+def test_two_factors_may_each_change_a_part_of_one_field() -> None:
+    sgd = dict(BASE["optimizer"])
+    plan = with_arms(faster={"optimizer": sgd | {"lr": 0.4}}, no_decay={"optimizer": sgd | {"weight_decay": 0.0}})
+    helps = tuple(effect(name, "added to bare", Verdict.HELPS) for name in ("faster", "no_decay"))
+    assert recipe_to_keep(plan, helps).recipe == BASE | {"optimizer": sgd | {"lr": 0.4, "weight_decay": 0.0}}
+
+
+def test_a_factor_of_another_kind_takes_nothing_over_from_the_old_one() -> None:
+    adamw = {"kind": "adamw", "lr": 0.001}
+    helps = tuple(effect(name, "added to bare", Verdict.HELPS) for name in ("adamw", "other"))
+    found = recipe_to_keep(with_arms(adamw={"optimizer": adamw}), helps)
+    assert found.recipe == BASE | {"optimizer": adamw, "precision": "fp32"}

@@ -4,8 +4,9 @@ import pytest
 
 from reports.analysis import analyse
 from reports.load import load_study
+from reports.results import Range, SecondaryEffect
 from reports.scale import scale_of_metric
-from reports.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes
+from reports.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
 from reports.tables import duration as shown_duration
 from tests.reports.fixtures import Options, write_home
 
@@ -35,6 +36,23 @@ def test_numbers_stand_beside_a_verdict_only_where_its_sentence_has_none(tmp_pat
     for answer in answers(analyse(study), scale_of_metric(study.plan.metric)):
         for finding in answer.findings:
             assert ("pt [" in finding.sentence) != ("pt [" in finding.numbers)
+
+
+def test_a_small_difference_on_another_metric_has_the_digits_to_show_it(tmp_path: Path) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    analysis = analyse(load_study(tmp_path, "clothing-tricks"))
+    small = SecondaryEffect(metric="brier", estimate=2.4e-4, ci95=Range(low=1e-4, high=3.8e-4), p=0.01, q=0.05)
+    effect = analysis.effects[0].model_copy(update={"secondary": (small,)})
+    table = secondary_table(analysis.model_copy(update={"effects": (effect,)}))
+    assert table is not None and table.rows[0][3:5] == ("+0.00024", "[0.00010, 0.00038]")
+
+
+def test_failures_of_an_arm_for_one_reason_are_said_once(tmp_path: Path) -> None:
+    """Three seeds of three arms that diverge alike once were nine lines before any answer."""
+    write_home(tmp_path, Options(pictures=False, fail=(("+mixup", 0), ("+mixup", 2), ("+cosine", 1))))
+    found = troubles(analyse(load_study(tmp_path, "clothing-tricks")))
+    assert [trouble.who for trouble in found] == ["+cosine, seed 1", "+mixup, seeds 0, 2"]
+    assert all("nan at step 212" in trouble.reason for trouble in found)
 
 
 def test_provenance_names_data_versions_and_hardware(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 import re
 from pathlib import Path
 
-from reports.figures.learning import draw_learning
-from reports.load import load_study
+from pipeline.spec.records import Curves
+from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
+from reports.figures.learning import LEFT, RIGHT, draw_learning
+from reports.load import RunId, StudyData, load_study
 from reports.scale import scale_of
 from tests.reports.fixtures import Options, write_home
 
@@ -31,3 +33,23 @@ def test_the_bold_line_is_the_mean_of_the_thin_ones(tmp_path: Path) -> None:
 def test_no_curves_no_panels(tmp_path: Path) -> None:
     write_home(tmp_path, Options(pictures=False))
     assert draw_learning(load_study(tmp_path, "clothing-tricks"), scale_of("brier")) == ()
+
+
+def test_the_last_epoch_ends_at_the_right_edge_however_few_there_are() -> None:
+    """Epochs count from 0: two of them once filled half the panel."""
+    arm = Arm(name="bare", factors=(), stages=(PlannedStage(name="main", stage_hash="h", spec={}),), recipe={})
+    plan = StudyPlan(
+        study="s", metric=Metric(), seeds=(0,), design="add_one_in", arms=(arm,), comparisons=(),
+        data=DataSummary(fingerprint="f", class_names=("a", "b"), num_samples={}),
+    )  # fmt: skip
+    study = StudyData(plan, {}, [], TwoEpochs())
+    (panel,) = draw_learning(study, scale_of("top1"))
+    points = re.search(r'points="([^"]+)" class="curve bold"', panel.svg)
+    assert points and [float(point.split(",")[0]) for point in points[1].split()] == [LEFT, RIGHT]
+
+
+class TwoEpochs:
+    """The files of a run of two epochs."""
+
+    def read(self, run: RunId, name: str) -> bytes | None:
+        return Curves(epoch=(0, 1), elapsed_s=(1.0, 2.0), series={"val/top1": (0.5, 0.6)}).model_dump_json().encode()
