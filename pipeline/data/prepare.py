@@ -20,6 +20,7 @@ from ray.exceptions import RayTaskError
 from pipeline.data.decode import decode_rgb, shrink
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.data.prepared import INDEX_NAME, BadImage, Prepared, load_index, pixel_file, save_index
+from pipeline.data.ray_data import our_context
 from pipeline.data.sources import read
 from pipeline.spec.base import content_hash
 from pipeline.spec.data import AnyData
@@ -84,9 +85,7 @@ def _make(spec: AnyData, listing: Listing, folder: Path) -> None:
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     part.mkdir()
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
+    our_context()
     # A task takes a handful of chunks, so that tasks outnumber CPUs but their start-up stays small.
     num_chunks, num_cpus = len(listing.chunks), int(ray.cluster_resources().get("CPU", 1))
     num_tasks = max(1, min(num_chunks, max(4 * num_cpus, num_chunks // CHUNKS_PER_TASK)))

@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import Prepared, reader_in
+from pipeline.data.ray_data import our_context
 from pipeline.data.render import render
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import StreamStalled
@@ -71,9 +72,7 @@ def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
 def _leg_pixels(
     leg: list[PlannedBatch], spec: AnyData, seed: int, folder: Path, num_cpus: float, reserved: PlacementGroup | None
 ) -> Iterator[np.ndarray]:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
+    context = our_context()
     context.execution_options.preserve_order = True
     context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=num_cpus)
     if reserved is not None:

@@ -149,7 +149,7 @@ def cold(spec: ImageFolder, cache: Path, repeats: int) -> None:
         def ours() -> None:
             listing = scan(spec)
             data = make_handle(listing, prepare(spec, listing, cache))
-            our_epoch(spec, data, PHOTO_PX, PHOTO_BATCH, StreamShare())()
+            our_epoch(spec, data, PHOTO_PX, PHOTO_BATCH, StreamShare(NUM_WORKERS))()
 
         def theirs() -> None:
             paths = sorted(str(path) for path in (Path(spec.path) / "train").rglob("*.jpg"))
@@ -206,9 +206,9 @@ def main() -> None:
         compare(
             f"{len(paths)} photographs, crop and flip at {PHOTO_PX} px",
             {
-                "our stream, a thread": our_epoch(photos, data, PHOTO_PX, PHOTO_BATCH, StreamShare()),
+                "our stream, two threads": our_epoch(photos, data, PHOTO_PX, PHOTO_BATCH, StreamShare(NUM_WORKERS)),
                 "our stream, Ray Data on 2 CPUs": our_epoch(
-                    photos, data, PHOTO_PX, PHOTO_BATCH, StreamShare(task_cpus=2.0)
+                    photos, data, PHOTO_PX, PHOTO_BATCH, StreamShare(task_cpus=NUM_WORKERS)
                 ),
             },
             {
@@ -229,9 +229,9 @@ def main() -> None:
         compare(
             f"{len(images)} small images, crop and flip at {SMALL_PX} px",
             {
-                "our stream, a thread": our_epoch(small, data, SMALL_PX, SMALL_BATCH, StreamShare()),
+                "our stream, two threads": our_epoch(small, data, SMALL_PX, SMALL_BATCH, StreamShare(NUM_WORKERS)),
                 "our stream, Ray Data on 2 CPUs": our_epoch(
-                    small, data, SMALL_PX, SMALL_BATCH, StreamShare(task_cpus=2.0)
+                    small, data, SMALL_PX, SMALL_BATCH, StreamShare(task_cpus=NUM_WORKERS)
                 ),
             },
             {"DataLoader over arrays in memory": loader_epoch(InMemory(images), SMALL_BATCH)},
