@@ -103,8 +103,9 @@ def resolve_roles(
 def _digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> tuple[str, ...]:
     """Per file: a digest of its bytes where reading is cheap (local), else the store's own checksum."""
     if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        with ThreadPoolExecutor(8) as pool:
-            return tuple(pool.map(_file_digest, paths))
+        some = [paths[i : i + IMAGES_PER_CHUNK] for i in range(0, len(paths), IMAGES_PER_CHUNK)]
+        with ThreadPoolExecutor(8) as pool:  # a chunk at a time: a future for each small file would cost more than it
+            return tuple(digest for digests in pool.map(_file_digests, some) for digest in digests)
     keys = ("ETag", "etag", "md5Hash", "md5", "checksum")
     return tuple(
         str(next((details[p][k] for k in keys if details[p].get(k)), (details[p].get("size"), details[p].get("mtime"))))
@@ -112,9 +113,12 @@ def _digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> 
     )
 
 
-def _file_digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+def _file_digests(paths: list[str]) -> list[str]:
+    digests = []
+    for path in paths:
+        with open(path, "rb", buffering=0) as file:
+            digests.append(hashlib.blake2b(file.read(), digest_size=16).hexdigest())
+    return digests
 
 
 def read_image_folder(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
