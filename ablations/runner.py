@@ -37,12 +37,15 @@ from reports.html import write_report
 from reports.load import load_study
 
 POLL_S = 0.5
-# Of a Ray started here. Data tasks take fractions of a CPU, so there are more worker processes than CPUs; Ray would end
-# the idle ones after a second and pay for new ones at every stage.
+# Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
+# end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
+# Ray, and each of its processes spends time on them: on two cores all of Ray's processes together cost training a tenth.
 LOCAL_RAY = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",
+    "RAY_idle_worker_killing_time_threshold_ms": "30000",
+    "RAY_enable_metrics_collection": "false",
+    "RAY_task_events_report_interval_ms": "0",
     "RAY_num_workers_soft_limit": "64",
     "RAY_worker_maximum_startup_concurrency": "8",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
