@@ -39,7 +39,7 @@ from reports.load import load_study
 POLL_S = 0.5
 # Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
 # end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
-# Ray, and each of its processes spends time on them: on two cores all of Ray's processes together cost training a tenth.
+# Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
 LOCAL_RAY = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
