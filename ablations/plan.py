@@ -113,6 +113,19 @@ def data_key(spec: AnyData, listing: Listing) -> str:
     return content_hash([prepared_key(spec, listing), spec.on_bad_image])[:16]
 
 
+def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
+    """Refuse a batch larger than the split.
+
+    Raises:
+        SpecError: naming the arm and the field.
+    """
+    if steps_per_epoch(num_train, stage.budget) < 1:
+        raise SpecError(
+            f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
+            f"({num_train} images); lower it"
+        )
+
+
 def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:
     """What only shows once spec and data meet.
 
@@ -128,11 +141,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
         raise SpecError(f"{where}: {error}") from error
     for size_px in sorted({stage.data.image_size_px, *_sizes_on_the_way(stage)}):
         check_image_size(stage.model, len(data.listing.class_names), size_px, f"{where}: model")
-    if steps_per_epoch(num_train, stage.budget) < 1:
-        raise SpecError(
-            f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
-            f"({num_train} images); lower it"
-        )
+    check_batches(stage, num_train, where)
     if stage.budget.num_shards % workers:
         raise SpecError(
             f"{where}: resources.workers_per_trial={workers} cannot share budget.num_shards={stage.budget.num_shards}; "

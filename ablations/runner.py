@@ -22,7 +22,7 @@ from ablations.display import Progress, duration
 from ablations.grid import Resources
 from ablations.home import Home
 from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.plan import Planned, PlannedRun
+from ablations.plan import Planned, PlannedRun, check_batches
 from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from ablations.recorder import Flushed, recorder_actor
 from pipeline.data.handle import DataHandle, make_handle
@@ -163,6 +163,8 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
             + (f", skipped {len(prepared.bad)} bad ones" if prepared.bad else "")
         )
         handles[key] = make_handle(data.listing, prepared)
+    for run in planned.runs:  # bad images that were skipped count in the plan
+        check_batches(run.spec, len(handles[run.data_key].train.rows), f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
 
 

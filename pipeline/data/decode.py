@@ -21,6 +21,8 @@ def decode_rgb(data: bytes, short_side_px: int) -> np.ndarray:
 
     Images that are smaller keep their size. Raises whatever the decoder raises on bad bytes.
     """
+    if not data:
+        raise ValueError("no image bytes")
     if data[:3] == _JPEG_START and not _needs_turning(data):
         high, wide, colorspace, _ = simplejpeg.decode_jpeg_header(data)
         height, width = int(high), int(wide)

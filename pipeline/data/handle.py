@@ -1,9 +1,11 @@
 """A data set ready to train on, as it is handed to workers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from pipeline.data.index import TrainIndex
-from pipeline.data.listing import Listing, Role
+from pipeline.data.listing import Listing, Role, check_listing
 from pipeline.data.plan import EvalRows
 from pipeline.data.prepared import Prepared
 
@@ -31,7 +33,14 @@ class DataHandle:
 
 
 def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
-    """Join what was listed with what could be decoded."""
+    """Join what was listed with what could be decoded.
+
+    Raises:
+        DataError: without the images that could not be decoded, a class is missing.
+    """
+    if prepared.bad:
+        left = replace(listing, roles=np.where(prepared.file_of_row >= 0, listing.roles, "skip"))
+        check_listing(left, f"data, without the {len(prepared.bad)} images that cannot be decoded")
     keys = listing.keys()
 
     def rows(role: Role) -> EvalRows:

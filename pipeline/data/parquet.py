@@ -39,22 +39,19 @@ def scan_parquet(spec: Parquet) -> Listing:
     names: tuple[str, ...] | None = None
     for path in files:
         relative = path[len(base) + 1 :]
-        with fs.open(path, "rb") as handle:
-            file = pq.ParquetFile(handle)
-            _require_columns(file.schema_arrow, spec, relative)
-            names = names or class_names_in_metadata(file.schema_arrow, spec.label_column)
-            digest = _file_digest(fs, path)
-            for group in range(file.num_row_groups):
-                labels = file.read_row_group(group, columns=[spec.label_column]).column(0).to_pylist()
-                for start in range(0, len(labels), ROWS_PER_CHUNK):
-                    stop = min(start + ROWS_PER_CHUNK, len(labels))
-                    rows = tuple(range(len(ids) + start, len(ids) + stop))
-                    chunks.append(ReadChunk(rows, (spec.path, path, spec.image_column, group, start)))
-                ids.extend(f"{relative}#{group}.{i}" for i in range(len(labels)))
-                content.extend(f"{digest}.{group}.{i}" for i in range(len(labels)))
-                role: Role | None = _role_of(relative)
-                roles.extend(role for _ in labels)
-                raw_labels.extend(labels)
+        schema, groups = _labels_in_file(fs, path, relative, spec)
+        names = names or class_names_in_metadata(schema, spec.label_column)
+        digest = _file_digest(fs, path)
+        role = _role_of(relative)
+        for group, labels in enumerate(groups):
+            for start in range(0, len(labels), ROWS_PER_CHUNK):
+                stop = min(start + ROWS_PER_CHUNK, len(labels))
+                rows = tuple(range(len(ids) + start, len(ids) + stop))
+                chunks.append(ReadChunk(rows, (spec.path, path, spec.image_column, group, start)))
+            ids.extend(f"{relative}#{group}.{i}" for i in range(len(labels)))
+            content.extend(f"{digest}.{group}.{i}" for i in range(len(labels)))
+            roles.extend(role for _ in labels)
+            raw_labels.extend(labels)
     if any(roles) and not all(roles):
         raise DataError(
             f"data.path: some files of {spec.path!r} name a split (train, val, test) and some do not: "
@@ -65,6 +62,22 @@ def scan_parquet(spec: Parquet) -> Listing:
     role_array = resolve_roles(tuple(ids), numbers, roles, spec.val_frac, spec.test_frac, notes)
     listing = Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
     return check_listing(listing, f"data.path {spec.path!r}")
+
+
+def _labels_in_file(
+    fs: fsspec.AbstractFileSystem, path: str, relative: str, spec: Parquet
+) -> tuple[pa.Schema, list[list[int | str]]]:
+    """The schema, and the labels of each row group."""
+    try:
+        with fs.open(path, "rb") as handle:
+            file = pq.ParquetFile(handle)
+            _require_columns(file.schema_arrow, spec, relative)
+            tables = (file.read_row_group(i, columns=[spec.label_column]) for i in range(file.num_row_groups))
+            return file.schema_arrow, [table.column(0).to_pylist() for table in tables]
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"data.path: {relative} cannot be read as Parquet ({error}); restore it from its source, or remove it"
+        ) from error
 
 
 def _require_columns(schema: pa.Schema, spec: Parquet, file: str) -> None:
@@ -103,6 +116,15 @@ def number_labels(
     if not kinds <= {int}:
         raise DataError(f"data.label_column: expected integers or strings, found {sorted(k.__name__ for k in kinds)}.")
     labels = np.asarray(raw, dtype=np.int64)
+    distinct = np.unique(labels)
+    if names is None and labels.max() >= 10 * len(
+        distinct
+    ):  # a few classes without an image get a better message later
+        raise DataError(
+            f"data.label_column: {len(distinct)} different labels between {labels.min()} and {labels.max()}, and no "
+            f"class names in {spec.path!r}. Expected the integers 0 to K - 1, or strings; is {spec.label_column!r} the "
+            "right column?"
+        )
     names = names or tuple(str(i) for i in range(int(labels.max()) + 1))
     if labels.min() < 0 or labels.max() >= len(names):
         raise DataError(

@@ -66,7 +66,7 @@ def prepare(spec: AnyData, listing: Listing, cache: Path) -> Prepared:
         shown = "\n".join(f"  {image.sample_id}: {image.reason}" for image in bad[:BAD_IMAGES_SHOWN])
         more = f"\n  ... and {len(bad) - BAD_IMAGES_SHOWN} more" if len(bad) > BAD_IMAGES_SHOWN else ""
         raise DataError(
-            f"{len(bad)} of {len(listing.ids)} images cannot be decoded:\n{shown}{more}\n"
+            f"data.path: {len(bad)} of {len(listing.ids)} images cannot be decoded:\n{shown}{more}\n"
             "Mend or remove them, or set data.on_bad_image: skip to train without them (the report counts them)."
         )
     return prepared
@@ -141,8 +141,10 @@ def _decoded(spec: AnyData, chunks: Sequence[ReadChunk]) -> Iterator[tuple[int, 
     for chunk in chunks:
         try:
             values = list(read(spec, chunk))
-        except OSError as error:
-            raise DataError(f"data.path: an image was listed but cannot be read: {error}") from error
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"data.path: images that were listed cannot be read ({error}); restore the file from its source"
+            ) from error
         for row, value in values:
             try:
                 # An array is a source without files: its pixels are already there.

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.data import parquet
 from pipeline.data.parquet import read_parquet, scan_parquet
+from pipeline.data.prepare import decode_to_file
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
 
@@ -141,3 +142,28 @@ def test_missing_files_and_half_named_splits(tmp_path: Path) -> None:
     write(tmp_path / "half/other.parquet", [0, 1])
     with pytest.raises(DataError, match=r"some files of .* name a split"):
         scan_parquet(Parquet(path=str(tmp_path / "half")))
+
+
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 1] * 10)
+    (tmp_path / "validation.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"data.path: validation.parquet cannot be read as Parquet \(.*restore it"):
+        scan_parquet(Parquet(path=str(tmp_path)))
+
+
+def test_damaged_pages_are_an_error_of_the_data(tmp_path: Path) -> None:
+    file = tmp_path / "train.parquet"
+    write(file, [0, 1] * 200)
+    spec = Parquet(path=str(file))
+    listing = scan_parquet(spec)
+    content = bytearray(file.read_bytes())
+    content[4:400] = b"\xff" * 396  # the first column's pages; the footer is at the end
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"(?s)data.path: images that were listed cannot be read .*restore the file"):
+        decode_to_file(spec, listing.chunks, tmp_path, 0)
+
+
+def test_labels_far_apart_without_names_are_refused_before_they_take_memory(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 10**9] * 10)
+    with pytest.raises(DataError, match=r"2 different labels between 0 and 1000000000.*is 'label' the right column"):
+        scan_parquet(Parquet(path=str(tmp_path / "train.parquet")))

@@ -197,3 +197,18 @@ def test_an_index_is_written_last(folder: ImageFolder, tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(prepared, name))
     newest = max(tmp_path.glob("*.*"), key=lambda path: path.stat().st_mtime_ns)
     assert newest.name == INDEX_NAME
+
+
+def test_skipping_must_leave_every_class(folder: ImageFolder, tmp_path: Path) -> None:
+    break_images(folder, *(f"a/{i:02d}.png" for i in range(NUM_PER_CLASS)))
+    listing = scan(folder)
+    (tmp_path / "made").mkdir()
+    prepared = prepared_here(folder, listing, tmp_path / "made")
+    with pytest.raises(DataError, match=r"without the 12 images that cannot be decoded: train has no image of class"):
+        make_handle(listing, prepared)
+
+
+def test_no_bytes_are_said_so(folder: ImageFolder, tmp_path: Path) -> None:
+    (Path(folder.path) / "a" / "01.png").write_bytes(b"")
+    (chunk,) = scan(folder).chunks
+    assert decode_to_file(folder, [chunk], tmp_path, 0).to_pylist()[1]["error"] == "ValueError: no image bytes"

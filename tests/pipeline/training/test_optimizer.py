@@ -66,3 +66,10 @@ def test_decay_reaches_every_parameter() -> None:
 def test_an_unknown_name_shows_the_nearest() -> None:
     with pytest.raises(SpecError, match=r"here.name: timm.optim has no optimizer 'lamp'; the nearest are .*lamb"):
         check_optimizer(TimmOptimizer(name="lamp", lr=0.1), "here")
+
+
+def test_options_an_optimizer_does_not_take_are_refused() -> None:
+    with pytest.raises(SpecError, match=r"here: .*zork.*See timm.optim"):
+        check_optimizer(TimmOptimizer(name="lamb", lr=0.1, options={"zork": 1}), "here")
+    with pytest.raises(SpecError, match=r"no optimizer '1234567'; it has adabelief, "):
+        check_optimizer(TimmOptimizer(name="1234567", lr=0.1), "here")
