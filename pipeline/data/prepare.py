@@ -19,7 +19,7 @@ from ray.exceptions import RayTaskError
 
 from pipeline.data.decode import decode_rgb, shrink
 from pipeline.data.listing import Listing, ReadChunk
-from pipeline.data.prepared import INDEX_NAME, BadImage, Prepared, load_index, pixel_file, save_index
+from pipeline.data.prepared import BadImage, Prepared, is_complete, load_index, pixel_file, save_index
 from pipeline.data.ray_data import our_context
 from pipeline.data.sources import read
 from pipeline.spec.base import content_hash
@@ -56,7 +56,8 @@ def prepare(spec: AnyData, listing: Listing, cache: Path) -> Prepared:
     folder = cache / "prepared" / prepared_key(spec, listing)
     try:
         with _only_one(folder):
-            if not (folder / INDEX_NAME).exists():
+            if not is_complete(folder):
+                shutil.rmtree(folder, ignore_errors=True)
                 _make(spec, listing, folder)
     except OSError as error:
         raise disk_error(folder, error) from error

@@ -105,6 +105,17 @@ def save_index(prepared: Prepared) -> None:
     )
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether everything that the index speaks of is there: a power cut may keep the index and lose pixels."""
+    if not (folder / INDEX_NAME).exists():
+        return False
+    prepared = load_index(folder)
+    ends = prepared.offset + 3 * prepared.height * prepared.width
+    numbers = np.unique(prepared.file_of_row[prepared.file_of_row >= 0])
+    paths = [(pixel_file(folder, int(n)), int(ends[prepared.file_of_row == n].max())) for n in numbers]
+    return all(path.exists() and path.stat().st_size == size for path, size in paths)
+
+
 def load_index(folder: Path) -> Prepared:
     """What `save_index` wrote, wherever the folder lies now."""
     with np.load(folder / INDEX_NAME, allow_pickle=False) as index:

@@ -1,4 +1,5 @@
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -87,6 +88,18 @@ def test_what_a_killed_process_left_is_made_again(folder: ImageFolder, tmp_path:
     prepared = prepare(folder, listing, tmp_path / "cache")
     assert (pixels_of(prepared, 0) == expected_value(listing.ids[0])).all()
     assert not part.exists()
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("damage", ["lost", "cut off"])
+def test_pixels_that_a_power_cut_took_are_made_again(folder: ImageFolder, tmp_path: Path, damage: str) -> None:
+    listing = scan(folder)
+    first = prepare(folder, listing, tmp_path / "cache")
+    file = first.folder / "00000.rgb"
+    file.unlink() if damage == "lost" else os.truncate(file, file.stat().st_size - 1)
+    again = prepare(folder, listing, tmp_path / "cache")
+    last = int(np.argmax(again.offset))
+    assert (pixels_of(again, last) == expected_value(listing.ids[last])).all()
 
 
 def test_two_studies_make_them_once(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
