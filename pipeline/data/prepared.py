@@ -110,9 +110,11 @@ def is_complete(folder: Path) -> bool:
     if not (folder / INDEX_NAME).exists():
         return False
     prepared = load_index(folder)
-    ends = prepared.offset + 3 * prepared.height * prepared.width
-    numbers = np.unique(prepared.file_of_row[prepared.file_of_row >= 0])
-    paths = [(pixel_file(folder, int(n)), int(ends[prepared.file_of_row == n].max())) for n in numbers]
+    good = prepared.file_of_row >= 0
+    ends = (prepared.offset + 3 * prepared.height * prepared.width)[good]
+    sizes = np.zeros(prepared.file_of_row.max(initial=-1) + 1, dtype=np.int64)
+    np.maximum.at(sizes, prepared.file_of_row[good], ends)
+    paths = [(pixel_file(folder, number), size) for number, size in enumerate(sizes.tolist()) if size]
     return all(path.exists() and path.stat().st_size == size for path, size in paths)
 
 
