@@ -60,9 +60,9 @@ format: $(STAMP)  ## let ruff format and fix what it can
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format --quiet .
 
-bench: $(STAMP)  ## run every benchmark below tests/benchmarks, one after another
+bench: $(STAMP)  ## run every benchmark; PHOTOS=FOLDER and SMALL=PARQUET name real images
 	@shopt -s nullglob; for file in tests/benchmarks/bench_*.py; do \
-	  echo "== $$file"; $(BIN)/python "$$file"; \
+	  module="$${file%.py}"; echo "== $$module"; $(BIN)/python -m "$${module//\//.}"; \
 	done
 
 lock-check: $(STAMP)  ## do pyproject.toml and constraints.txt still resolve together? (installs nothing)

@@ -1,6 +1,6 @@
 """A grid of 12 trials, everything included, beside 12 plain PyTorch scripts started one after another.
 
-Run: python tests/benchmarks/bench_grid.py --photos FOLDER [--epochs 2] [--repeats 3] [--theirs loader|pillow]
+Run: python -m tests.benchmarks.bench_grid --photos FOLDER [--epochs 2] [--repeats 3] [--theirs loader|pillow]
 Twelve runs of resnet10t at 96 px on 500 photographs: bare, full and two factors that cost nothing, three seeds. Ours is
 `ablate run` as a process, from an empty home to the report. `--theirs loader` is the same work with the same precision
 (a DataLoader that decodes, two workers, two threads); `pillow` is what people start from: fp32 and Pillow. The
@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 
 import yaml
+
+from tests.benchmarks.photos import add_photos, photos_of
 
 NUM_IMAGES, SIZE_PX, SEEDS = 500, 96, 3
 SCRIPT = Path(__file__).with_name("plain_script.py")
@@ -83,15 +85,16 @@ def theirs_s(photos: Path, epochs: int, how: str) -> tuple[float, float]:
 def main() -> None:
     """Print both, interleaved."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--photos", type=Path, required=True)
+    add_photos(parser)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--theirs", choices=("loader", "pillow"), default="loader")
     args = parser.parse_args()
     os.environ.pop("RAY_ADDRESS", None)
+    given = photos_of(args)
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        photos = fewer_photos(args.photos.resolve(), Path(folder).resolve())
+        photos = fewer_photos(given, Path(folder).resolve())
         for _ in range(args.repeats):
             mine = ours_s(photos, args.epochs)
             other, inside = theirs_s(photos, args.epochs, args.theirs)

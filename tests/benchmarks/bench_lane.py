@@ -1,6 +1,6 @@
 """Training speed inside a lane, beside a bare PyTorch loop that crops in process.
 
-Run: python tests/benchmarks/bench_lane.py --photos FOLDER [--lanes 1] [--epochs 2] [--repeats 3]
+Run: python -m tests.benchmarks.bench_lane --photos FOLDER [--lanes 1] [--epochs 2] [--repeats 3]
 One lane of two threads beside one script of two threads; with --lanes 2, two lanes of one thread beside two scripts of
 one thread that run at the same time. Same network, batches, precision and size; images trained on in a second of
 training, waits for data included, evaluation left out. Studies and scripts take turns.
@@ -21,6 +21,7 @@ from ablations.home import Home
 from ablations.plan import build_plan
 from ablations.runner import connect, precision_of_hardware, run_study
 from ablations.store import read_records
+from tests.benchmarks.photos import add_photos, photos_of
 
 CORES = 2
 SIZE_PX = 96
@@ -66,19 +67,20 @@ def script_rates(photos: Path, scripts: int, epochs: int, precision: str) -> lis
 def main() -> None:
     """Print both, interleaved."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--photos", type=Path, required=True)
+    add_photos(parser)
     parser.add_argument("--lanes", type=int, choices=(1, 2), default=1)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     args = parser.parse_args()
+    photos = photos_of(args)
     ratios = []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(args.repeats):
             connect()
-            ours, waits = lane_rates(args.photos.resolve(), Path(cache), args.lanes, args.epochs, args.precision)
+            ours, waits = lane_rates(photos, Path(cache), args.lanes, args.epochs, args.precision)
             ray.shutdown()  # nothing of ours may run beside the scripts
-            theirs = script_rates(args.photos.resolve(), args.lanes, args.epochs, args.precision)
+            theirs = script_rates(photos, args.lanes, args.epochs, args.precision)
             mine, other = statistics.mean(ours), statistics.mean(theirs)
             print(f"lane {mine:.1f} img/s (waited {statistics.mean(waits):.2%} of its time), script {other:.1f} img/s")
             ratios.append(mine / other)

@@ -1,6 +1,6 @@
 """Memory of a node with two lanes, beside the prepared images once and a bare PyTorch loop for each lane.
 
-Run: python tests/benchmarks/bench_memory.py --photos FOLDER [--size 160]
+Run: python -m tests.benchmarks.bench_memory --photos FOLDER [--size 160]
 Proportional set sizes (a page that n processes share counts 1/n in each), summed over `ablate run` and everything that
 it starts, at their peak while both lanes train; files in the page cache count where they are mapped. The allowance is
 1.3 times the prepared images, plus the peak of the plain script without its images, twice. Linux only.
@@ -16,6 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
+
+from tests.benchmarks.photos import add_photos, photos_of
 
 SCRIPT = Path(__file__).with_name("plain_script.py")
 LANES = 2
@@ -51,10 +53,10 @@ def watch(command: list[str]) -> Counter[str]:
 def main() -> None:
     """Print where the memory is, and the ratio."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--photos", type=Path, required=True)
+    add_photos(parser)
     parser.add_argument("--size", type=int, default=160)
     args = parser.parse_args()
-    photos = args.photos.resolve()
+    photos = photos_of(args)
     grid = {
         "study": "memory",
         "base": {

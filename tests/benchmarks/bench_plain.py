@@ -1,6 +1,6 @@
 """The same recipe as a plain PyTorch script: is the accuracy the same?
 
-Run: python tests/benchmarks/bench_plain.py [--seeds 10]
+Run: python -m tests.benchmarks.bench_plain [--seeds 10]
 The plain side shares the split of the digits and nothing else: torchvision's crop, torch's own DataLoader, SGD and
 cross-entropy, its own order and weights. Printed: mean top-1 of both with the 95% interval of the difference (Welch).
 """

@@ -1,6 +1,6 @@
 """What 10,000 tiny stages cost beside their training: planning, queueing, records, and the memory of the queue.
 
-Run: python tests/benchmarks/bench_queue.py
+Run: python -m tests.benchmarks.bench_queue
 Two plans of 10,000 runs (few arms with many seeds, many arms with few) are made from grids; the first is then handed
 out to two lanes that train nothing, by the queue in this process and by its actor. The first and the last thousand
 stages are shown apart, so that a cost that depends on what is done already shows. Figures are medians of the repeats.

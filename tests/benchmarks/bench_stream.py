@@ -1,6 +1,6 @@
 """Images per second delivered to a worker, beside the DataLoaders that people would use instead.
 
-Run: python tests/benchmarks/bench_stream.py --photos FOLDER --small PARQUET [--repeats 5]
+Run: python -m tests.benchmarks.bench_stream --photos FOLDER --small PARQUET [--repeats 5]
 Photos are cropped to 160 px, small images to 32 px, all are mirrored half of the time, and everybody ends with uint8
 batches. Whole epochs, waits included. All ways take turns in every repeat; a ratio is taken within a repeat, and
 medians with their range are printed. Without --photos or --small, images are made.
@@ -9,6 +9,7 @@ medians with their range are printed. Without --photos or --small, images are ma
 import argparse
 import io
 import logging
+import os
 import shutil
 import statistics
 import tempfile
@@ -37,6 +38,7 @@ from pipeline.data.sources import scan
 from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.data import AnyData, ImageFolder, Parquet
 from pipeline.spec.optim import Budget
+from tests.benchmarks.photos import add_photos
 
 NUM_WORKERS = 2
 PHOTO_PX, PHOTO_BATCH = 160, 64
@@ -188,8 +190,8 @@ def make_small(folder: Path) -> Path:
 def main() -> None:
     """Three comparisons."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--photos", type=Path)
-    parser.add_argument("--small", type=Path)
+    add_photos(parser)
+    parser.add_argument("--small", type=Path, default=os.environ.get("SMALL"), help="or $SMALL")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     logging.getLogger("ray").setLevel(logging.ERROR)

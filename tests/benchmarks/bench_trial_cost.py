@@ -1,6 +1,6 @@
 """What one more small trial costs in a warm lane, beside a Ray Train run per trial.
 
-Run: python tests/benchmarks/bench_trial_cost.py
+Run: python -m tests.benchmarks.bench_trial_cost
 The same study of one-epoch trials is run with 4 and with 16 seeds of two arms; the difference in wall time over the 24
 trials more is the whole price of one (training included). Beside it: TorchTrainer.fit() of a loop that does nothing.
 Both with one worker and with two.
