@@ -10,9 +10,11 @@ from ablations.display import duration
 from ablations.home import Home
 from ablations.plan import Planned
 from ablations.store import read_records, read_timings
+from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
+from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
 from pipeline.training.precision import autocast
 from reports.stats.power import Detectable, smallest_detectable
@@ -30,6 +32,7 @@ class Estimate:
     one_after_another_s: float
     measured: int  # pending stages whose time comes from earlier runs rather than from a probe
     disk_mb: float
+    prepared_mb: float  # of it; can be deleted afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,15 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
                 probes[key] = probe_step_s(spec, len(listing.class_names))
             step_s = probes[key]
         total_s += step_s * steps_per_epoch(len(listing.rows("train")), spec.budget) * spec.budget.epochs
-    return Estimate(len(planned.runs) - len(finished), len(finished), total_s, measured, disk_mb)
+    prepared_mb = sum(prepared_mb_of(data.spec, len(data.listing.ids)) for data in planned.data.values())
+    return Estimate(
+        len(planned.runs) - len(finished), len(finished), total_s, measured, disk_mb + prepared_mb, prepared_mb
+    )
+
+
+def prepared_mb_of(spec: DataSpec, num_images: int) -> float:
+    """Prepared images at their largest: the short side is kept up to KEEP_RATIO times too large, the aspect is 4:3."""
+    return num_images * 3 * (KEEP_RATIO * spec.short_side_px) ** 2 * (4 / 3) / 2**20
 
 
 def noise(planned: Planned, home: Home) -> Noise | None:
@@ -153,7 +164,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         "start-up and cost block "
         f"apart; one seed more: {len(planned.runs) // each} runs"
         + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
-        f"disk      about {cost.disk_mb:.0f} MB in {home.root}",
+        f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]
     return lines + detectable_lines(planned, noise(planned, home), unit)
 

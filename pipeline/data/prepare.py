@@ -101,8 +101,9 @@ def _make(spec: AnyData, listing: Listing, folder: Path) -> None:
     )
     try:
         tables = list(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
-    except RayTaskError as error:
-        if isinstance(error.cause, ProjectError):
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)  # a disk that is full must not stay so
+        if isinstance(error, RayTaskError) and isinstance(error.cause, ProjectError):
             raise error.cause from None  # a person needs the message, not the trace of a Ray Data task
         raise
     save_index(locate(pa.concat_tables(tables), listing, part))  # type: ignore[arg-type] - "pyarrow" gives tables

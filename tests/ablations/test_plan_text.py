@@ -1,14 +1,26 @@
 import math
 import statistics
 
+import numpy as np
 import pytest
 
 from ablations import store
 from ablations.home import Home
 from ablations.plan import Planned
-from ablations.plan_text import detectable, detectable_lines, estimate, noise, plan_json, plan_lines, probe_step_s
+from ablations.plan_text import (
+    detectable,
+    detectable_lines,
+    estimate,
+    noise,
+    plan_json,
+    plan_lines,
+    prepared_mb_of,
+    probe_step_s,
+)
+from pipeline.data.decode import shrink
 from pipeline.data.plan import steps_per_epoch
 from pipeline.models.build import build_model
+from pipeline.spec.data import ImageFolder
 from tests.ablations.grids import MIXUP, NUM_TRAIN, NUM_VAL, SMOOTHING, grid, plan_of
 from tests.ablations.kept_results import finished, timing
 
@@ -52,11 +64,18 @@ def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monk
     assert cost.one_after_another_s == pytest.approx(2 * 12.5 + 2 * 6 * step_s + 2 * 6 * 0.5)
 
 
-def test_disk_counts_the_weights_of_every_run(home: Home) -> None:
+def test_disk_counts_the_weights_of_every_run_and_the_prepared_images(home: Home) -> None:
     planned = plan_of(grid({"model": {"kind": "small_cnn", "width": 64}}, factors=TWO))
     weights = build_model(planned.runs[0].spec.model, 4).state_dict()
     weights_mb = sum(w.numel() for name, w in weights.items() if "num_batches" not in name) * 4 / 2**20
-    assert estimate(planned, home, NONE_FINISHED).disk_mb == pytest.approx(12 * (weights_mb + 0.19), rel=0.02)
+    cost = estimate(planned, home, NONE_FINISHED)
+    assert cost.disk_mb - cost.prepared_mb == pytest.approx(12 * (weights_mb + 0.19), rel=0.02)
+
+
+def test_prepared_images_take_no_more_than_announced() -> None:
+    for height, width in ((300, 400), (129, 172), (130, 173), (131, 175), (90, 120)):  # 4:3, as it supposes
+        shrunk = shrink(np.zeros((height, width, 3), dtype=np.uint8), 100)
+        assert shrunk.nbytes <= prepared_mb_of(ImageFolder(path="photos", prepared_px=100), 1) * 2**20 * 1.01
 
 
 def test_the_probe_takes_some_time_and_more_for_a_larger_batch() -> None:

@@ -147,6 +147,7 @@ def test_a_full_disk_is_a_message(folder: ImageFolder, tmp_path: Path, monkeypat
     monkeypatch.setattr(Path, "mkdir", mkdir)
     with pytest.raises(ResourceError, match=r"cannot be written .*: No space left on device\. Free some disk"):
         prepare(folder, listing, tmp_path / "cache")
+    assert not part.exists(), "what was written is given back"
 
 
 def test_a_node_without_the_cache_says_so(folder: ImageFolder, tmp_path: Path) -> None:
