@@ -73,7 +73,6 @@ def main() -> None:
     connect()  # as `ablate run` starts Ray on one machine
     spec = Digits()
     listing = scan(spec)
-    data = make_handle(listing, prepare(spec, listing))
     stage = StageSpec.model_validate(
         {
             "data": spec,
@@ -85,17 +84,11 @@ def main() -> None:
     )
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as scratch:
+        runs = Path(scratch)
+        data = make_handle(listing, prepare(spec, listing, runs / "cache"))
         for seed in range(num_seeds):
-            job = StageJob(
-                stage.name,
-                stage.model_dump_json(),
-                "bench",
-                seed,
-                "",
-                {},
-                Path(scratch),
-                Path(scratch) / str(seed) / "last.pt",
-            )
+            last = runs / str(seed) / "last.pt"
+            job = StageJob(stage.name, stage.model_dump_json(), "bench", seed, "", {}, runs, last)
             result = train_stage(job, data, Team.alone(), StreamShare(), lambda report: None)
             ours.append(100 * result.record.metrics["val/top1"])
             theirs.append(plain(listing, seed))
