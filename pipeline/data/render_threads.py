@@ -35,7 +35,7 @@ class ThreadStream:
         self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="pixels")
         self._num_ahead = MIN_AHEAD * num_threads
         self._ahead: deque[tuple[PlannedBatch, Future[np.ndarray]]] = deque()
-        self._top_up()  # rendering starts now, while the network is still being built
+        self._top_up()  # rendering starts at once
 
     def _top_up(self) -> None:
         waiting = sum(3 * batch.num_pixels for batch, _ in self._ahead)
