@@ -95,7 +95,7 @@ class _Scans:
         where = {
             k: v
             for k, v in spec.model_dump(mode="json").items()
-            if k not in ("augment", "image_size_px", "mean", "std")
+            if k not in ("augment", "image_size_px", "eval_image_size_px", "mean", "std")
         }
         key = content_hash(where)
         if key not in self._known:
@@ -119,7 +119,7 @@ def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
     Raises:
         SpecError: naming the arm and the field.
     """
-    if steps_per_epoch(num_train, stage.budget) < 1:
+    if steps_per_epoch(num_train, stage.budget.batch_size) < 1:
         raise SpecError(
             f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
             f"({num_train} images); lower it"
@@ -139,7 +139,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
         stage.model.head_size(len(data.listing.class_names))
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
-    for size_px in sorted({stage.data.image_size_px, *_sizes_on_the_way(stage)}):
+    for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
         check_image_size(stage.model, len(data.listing.class_names), size_px, f"{where}: model")
     check_batches(stage, num_train, where)
     if stage.budget.num_shards % workers:

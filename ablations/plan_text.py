@@ -16,7 +16,7 @@ from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
 from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
-from pipeline.training.precision import autocast
+from pipeline.training.precision import number_format
 from reports.stats.power import Detectable, smallest_detectable
 
 BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size
@@ -51,7 +51,7 @@ def probe_step_s(spec: StageSpec, num_classes: int) -> float:
     best = math.inf
     for _ in range(2):
         start = time.perf_counter()
-        with autocast(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
+        with number_format(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
             model(images).float().logsumexp(dim=1).sum().backward()
         best = min(best, time.perf_counter() - start)
     return best * spec.budget.batch_size / batch
@@ -84,7 +84,7 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
             if key not in probes:
                 probes[key] = probe_step_s(spec, len(listing.class_names))
             step_s = probes[key]
-        total_s += step_s * steps_per_epoch(len(listing.rows("train")), spec.budget) * spec.budget.epochs
+        total_s += step_s * steps_per_epoch(len(listing.rows("train")), spec.budget.batch_size) * spec.budget.epochs
     prepared_mb = sum(prepared_mb_of(data.spec, len(data.listing.ids)) for data in planned.data.values())
     return Estimate(
         len(planned.runs) - len(finished), len(finished), total_s, measured, disk_mb + prepared_mb, prepared_mb

@@ -9,11 +9,13 @@ from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.data import AnyData
 from pipeline.spec.links import AnyInit, FromStage, Scratch
 from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget, Constant, Precision
+from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget, Compile, Constant, MemoryFormat, Precision
 from pipeline.strategies import CATALOGUE, AnyStrategy
+from pipeline.strategies.base import Strategy
+from pipeline.strategies.chain import overrides
 from pipeline.tasks.classify import Classify
 
-IDENTITY_VERSION = 2  # raise it when every number of the training loop changes
+IDENTITY_VERSION = 3  # raise it when every number of the training loop changes
 
 
 def _known_kinds(value: Any) -> Any:
@@ -46,6 +48,8 @@ class Training(Frozen):
     schedule: AnySchedule = Constant()
     budget: Budget = Budget()
     precision: Precision = "auto"
+    memory_format: MemoryFormat = "channels_last"
+    compile: Compile = "off"
     strategies: Strategies = ()
 
     @model_validator(mode="after")
@@ -55,22 +59,24 @@ class Training(Frozen):
         if twice:
             raise ValueError(f"strategies: {', '.join(twice)} given more than once; each kind may appear once")
         for strategy in self.strategies:
-            clashes = sorted(strategy.card.clashes & set(kinds))
-            if clashes:
+            for other in sorted(strategy.card.clashes.keys() & set(kinds)):
                 raise ValueError(
-                    f"strategies: {strategy.kind} clashes with {', '.join(clashes)} (see: ablate strategies "
-                    f"{strategy.kind}); switch one of them off"
+                    f"strategies: {strategy.kind} clashes with {other}: {strategy.card.clashes[other]}; switch one of "
+                    "them off"
+                )
+            if reason := strategy.fault(self):
+                raise ValueError(f"strategies: {strategy.kind}: {reason}")
+        for hook in Strategy.EXCLUSIVE:
+            owners = [s.kind for s in self.strategies if overrides(s.runtime, hook)]
+            if len(owners) > 1:
+                raise ValueError(
+                    f"strategies: {' and '.join(owners)} both decide `{hook}`, which only one can; switch one "
+                    "of them off"
                 )
         if self.schedule.warmup_epochs >= self.budget.epochs:
             raise ValueError(
                 f"schedule.warmup_epochs={self.schedule.warmup_epochs} must be below budget.epochs={self.budget.epochs}"
             )
-        for strategy in self.strategies:
-            if strategy.kind == "progressive_resizing" and strategy.from_px > self.data.image_size_px:
-                raise ValueError(
-                    f"strategies: progressive_resizing.from_px={strategy.from_px} is above "
-                    f"data.image_size_px={self.data.image_size_px}; it must start smaller"
-                )
         ordered = in_catalogue_order(self.strategies)
         if ordered != self.strategies:
             object.__setattr__(self, "strategies", ordered)  # still under construction

@@ -1,4 +1,4 @@
-"""What moves through training. Shape legend: N batch, C channels, H W pixels, K classes."""
+"""What moves through training. Shape legend: N batch, C channels, H W pixels, K classes, D features."""
 
 from dataclasses import dataclass
 
@@ -15,3 +15,4 @@ class Batch:
     images: Tensor  # [N, C, H, W] float, normalized
     labels: Tensor  # [N] int64, never edited: evaluation reads these
     targets: Tensor  # [N, K] float, rows sum to 1: training reads these
+    weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike

@@ -10,8 +10,10 @@ import torch
 from torch.nn.functional import interpolate
 
 from pipeline.data.draws import uniforms
+from pipeline.data.index import Flip
+from pipeline.data.plan import PlannedBatch
 from pipeline.spec.base import derive_seed
-from pipeline.spec.data import Augmentation, DataSpec, RandomResizedCrop
+from pipeline.spec.data import DataSpec, RandomResizedCrop
 
 NUM_TRIES = 10  # torchvision.transforms.RandomResizedCrop.get_params tries as often before it falls back
 
@@ -65,23 +67,40 @@ def random_resized_crops(draws: np.ndarray, heights: np.ndarray, widths: np.ndar
     return Crops(top, left, crop_h, crop_w, np.zeros(n, dtype=bool))
 
 
-def train_crops(
-    augment: Augmentation,
-    eval_frac: float,
-    seed: int,
-    epoch: int,
-    keys: np.ndarray,
-    heights: np.ndarray,
-    widths: np.ndarray,
-) -> Crops:
-    """The crops of one epoch for these samples: a pure function of (seed, epoch, sample key)."""
-    if isinstance(augment.crop, RandomResizedCrop):
-        draws = uniforms(derive_seed(seed, "crop", epoch), keys, 4 * NUM_TRIES)
-        crops = random_resized_crops(draws, heights, widths, augment.crop)
+def train_crops(spec: DataSpec, seed: int, batch: PlannedBatch, heights: np.ndarray, widths: np.ndarray) -> Crops:
+    """The crops of one batch: a pure function of (seed, epoch, sample key)."""
+    crop, strength = spec.augment.crop, batch.augment_strength
+    if isinstance(crop, RandomResizedCrop):
+        draws = uniforms(derive_seed(seed, "crop", batch.epoch), batch.keys, 4 * NUM_TRIES)
+        crops = random_resized_crops(draws, heights, widths, softened(crop, strength))
     else:
-        crops = central_crops(heights, widths, eval_frac)
-    flip = uniforms(derive_seed(seed, "flip", epoch), keys, 1)[:, 0] < augment.horizontal_flip_prob
+        crops = central_crops(heights, widths, spec.eval_crop_frac)
+    flip = mirrored(spec.augment.horizontal_flip_prob, batch.flip, seed, batch.epoch, batch.keys)
     return Crops(crops.top, crops.left, crops.height, crops.width, flip)
+
+
+def softened(crop: RandomResizedCrop, strength: float) -> RandomResizedCrop:
+    """The crop at part of its strength: areas and aspects move towards the full image as it tends to 0."""
+    if strength == 1.0:
+        return crop
+    return RandomResizedCrop(
+        min_area_frac=crop.min_area_frac**strength,
+        max_area_frac=crop.max_area_frac**strength,
+        min_aspect=crop.min_aspect**strength,
+        max_aspect=crop.max_aspect**strength,
+    )
+
+
+def mirrored(prob: float, flip: Flip, seed: int, epoch: int, keys: np.ndarray) -> np.ndarray:
+    """[n] bool. `alternating` (Jordan 2024, arXiv:2404.00498): a coin in the first epoch, the other side in the next.
+
+    With two epochs a network then sees every image both ways, instead of half of them twice the same way. A
+    probability other than 0.5 decides who takes part: the share 2 p of the images (all above 0.5) alternates.
+    """
+    if flip == "random":
+        return uniforms(derive_seed(seed, "flip", epoch), keys, 1)[:, 0] < prob
+    side, takes_part = uniforms(derive_seed(seed, "flip", "alternating"), keys, 2).T
+    return ((side < 0.5) ^ (epoch % 2 == 1)) & (takes_part < 2 * prob)
 
 
 def eval_crops(spec: DataSpec, heights: np.ndarray, widths: np.ndarray) -> Crops:

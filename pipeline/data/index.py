@@ -1,8 +1,12 @@
 """The training samples before any batch is planned, and how an epoch is drawn. No torch: data tasks read this."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Flip = Literal["random", "alternating"]
+"""How an image comes to be mirrored: by chance each epoch, or by chance in the first and in turns from there on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,9 @@ class EpochPlan:
 
     epoch: int
     image_size_px: int
+    batch_size: int  # global
+    num_repeats: int = 1  # copies of each sample in a step, each cropped and augmented on its own
+    class_balance: float = 0.0  # samples are drawn by count(class)^-this; 0: each once, 1: all classes alike
+    augment_strength: float = 1.0  # 0: the evaluation's view of the image, 1: as configured
+    flip: Flip = "random"
+    lr_scale: float = 1.0  # times the schedule's rate

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.index import EpochPlan, Flip, TrainIndex
 from pipeline.data.listing import Role
 from pipeline.spec.base import derive_seed
 from pipeline.spec.optim import Budget
+
+COPY = np.uint64(0x9E3779B97F4A7C15)  # odd, so that the keys of 2^64 copies of a sample differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,11 @@ class PlannedBatch:
     step: int  # within the epoch (train), or number of the evaluation batch
     shard: int
     rows: np.ndarray  # [N] int64
-    keys: np.ndarray  # [N] uint64
+    keys: np.ndarray  # [N] uint64, of the sample's copy: what its draws are keyed by
     labels: np.ndarray  # [N] int64; after strategies edited the index, so not always the truth
     size_px: int
+    augment_strength: float = 1.0
+    flip: Flip = "random"
 
     @property
     def num_pixels(self) -> int:
@@ -40,9 +44,9 @@ class EvalRows:
     labels: np.ndarray  # [n] int64
 
 
-def steps_per_epoch(num_train: int, budget: Budget) -> int:
+def steps_per_epoch(num_train: int, batch_size: int) -> int:
     """Full batches only: a short last batch would weigh its samples more."""
-    return num_train // budget.batch_size
+    return num_train // batch_size
 
 
 def shards_of(rank: int, world_size: int, num_shards: int) -> range:
@@ -51,25 +55,61 @@ def shards_of(rank: int, world_size: int, num_shards: int) -> range:
     return range(rank * each, (rank + 1) * each)
 
 
+def epoch_order(index: TrainIndex, plan: EpochPlan, seed: int) -> np.ndarray:
+    """[n] int64: which sample stands where in this epoch.
+
+    With repeats, each step holds batch_size / num_repeats samples, one copy after all others of its round, so that
+    copies fall into different shards. An epoch has its usual length, and shows a share of the samples (as in timm's
+    RepeatAugSampler).
+    """
+    n = len(index.rows)
+    rng = np.random.default_rng(derive_seed(seed, "order", plan.epoch))
+    if plan.class_balance:
+        counts = np.bincount(index.labels, minlength=index.num_classes)
+        weights = counts[index.labels].astype(np.float64) ** -plan.class_balance
+        order = rng.choice(n, size=n, p=weights / weights.sum())
+    else:
+        order = rng.permutation(n)
+    if plan.num_repeats == 1:
+        return order
+    num_unique = plan.batch_size // plan.num_repeats
+    steps = steps_per_epoch(n, plan.batch_size)
+    return np.tile(order[: steps * num_unique].reshape(steps, num_unique), plan.num_repeats).reshape(-1)
+
+
+def copy_numbers(order: np.ndarray) -> np.ndarray:
+    """[n] uint64: how often each entry has occurred before in the order."""
+    by_sample = np.argsort(order, kind="stable")
+    starts = np.flatnonzero(np.diff(order[by_sample], prepend=-1))
+    lengths = np.diff(starts, append=len(order))
+    numbers = np.empty(len(order), dtype=np.uint64)
+    numbers[by_sample] = np.arange(len(order)) - np.repeat(starts, lengths)
+    return numbers
+
+
 def train_batches(
-    index: TrainIndex, plan: EpochPlan, budget: Budget, seed: int, rank: int, world_size: int
+    index: TrainIndex, plan: EpochPlan, num_shards: int, seed: int, rank: int, world_size: int
 ) -> Iterator[PlannedBatch]:
     """One rank's shards of one epoch."""
-    order = np.random.default_rng(derive_seed(seed, "order", plan.epoch)).permutation(len(index.rows))
-    shard_size = budget.batch_size // budget.num_shards
-    for step in range(steps_per_epoch(len(order), budget)):
-        for shard in shards_of(rank, world_size, budget.num_shards):
-            start = step * budget.batch_size + shard * shard_size
-            pick = order[start : start + shard_size]
+    order = epoch_order(index, plan, seed)
+    keys = index.keys[order] + copy_numbers(order) * COPY  # the first copy draws as if it were the only one
+    shard_size = plan.batch_size // num_shards
+    for step in range(steps_per_epoch(len(index.rows), plan.batch_size)):
+        for shard in shards_of(rank, world_size, num_shards):
+            start = step * plan.batch_size + shard * shard_size
+            at = slice(start, start + shard_size)
+            pick = order[at]
             yield PlannedBatch(
-                "train",
-                plan.epoch,
-                step,
-                shard,
-                index.rows[pick],
-                index.keys[pick],
-                index.labels[pick],
-                plan.image_size_px,
+                role="train",
+                epoch=plan.epoch,
+                step=step,
+                shard=shard,
+                rows=index.rows[pick],
+                keys=keys[at],
+                labels=index.labels[pick],
+                size_px=plan.image_size_px,
+                augment_strength=plan.augment_strength,
+                flip=plan.flip,
             )
 
 
@@ -99,6 +139,6 @@ def stage_batches(
 ) -> Iterator[PlannedBatch]:
     """All epochs of a stage for one rank: training shards, then the evaluation, epoch by epoch."""
     for plan in plans:
-        yield from train_batches(index, plan, budget, seed, rank, world_size)
+        yield from train_batches(index, plan, budget.num_shards, seed, rank, world_size)
         for split in splits:
             yield from eval_batches(split, plan.epoch, eval_size_px, budget.eval_batch_size, rank, world_size)

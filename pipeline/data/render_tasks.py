@@ -7,7 +7,7 @@ set are planned batches; tasks read the prepared images in place, and crop.
 import pickle
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -23,6 +23,7 @@ from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import Prepared, reader_in
 from pipeline.data.ray_data import our_context
 from pipeline.data.render import render
+from pipeline.data.transforms import RowTransform
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import StreamStalled
 
@@ -31,10 +32,12 @@ FIRST_TASK_PIXELS = 1 << 19  # the first tasks are short, so that training start
 LEG_BYTES = 192 << 20  # pixels rendered by one execution, and held by the worker; long enough to hide its start-up
 
 
-def _render_tasks(table: pa.Table, *, spec: AnyData, seed: int, folder: Path) -> Iterator[pa.Table]:
+def _render_tasks(
+    table: pa.Table, *, spec: AnyData, transforms: Sequence[RowTransform], seed: int, folder: Path
+) -> Iterator[pa.Table]:
     reader = reader_in(folder)
     for batch in pickle.loads(table.column("planned")[0].as_py()):
-        pixels = render(batch, spec, seed, reader)
+        pixels = render(batch, spec, transforms, seed, reader)
         ends = pa.py_buffer(np.asarray([0, pixels.nbytes], dtype=np.int64))
         # From buffers: the pixels are copied once, into the object store.
         column = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(pixels)])
@@ -70,7 +73,13 @@ def legs(planned: Iterable[PlannedBatch]) -> Iterator[list[PlannedBatch]]:
 
 
 def _leg_pixels(
-    leg: list[PlannedBatch], spec: AnyData, seed: int, folder: Path, num_cpus: float, reserved: PlacementGroup | None
+    leg: list[PlannedBatch],
+    spec: AnyData,
+    transforms: Sequence[RowTransform],
+    seed: int,
+    folder: Path,
+    num_cpus: float,
+    reserved: PlacementGroup | None,
 ) -> Iterator[np.ndarray]:
     context = our_context()
     context.execution_options.preserve_order = True
@@ -81,7 +90,7 @@ def _leg_pixels(
     # One item a block, a block a task. (from_arrow would ask for a whole CPU to look at each table, and wait for it.)
     items = [{"planned": pickle.dumps(group, protocol=5)} for group in tasks(leg)]
     dataset = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        partial(_render_tasks, spec=spec, seed=seed, folder=folder),
+        partial(_render_tasks, spec=spec, transforms=transforms, seed=seed, folder=folder),
         batch_size=None,
         batch_format="pyarrow",
         zero_copy_batch=True,
@@ -107,6 +116,7 @@ class TaskStream:
         self,
         planned: Iterable[PlannedBatch],
         spec: AnyData,
+        transforms: Sequence[RowTransform],
         seed: int,
         prepared: Prepared,
         num_cpus: float,
@@ -119,16 +129,23 @@ class TaskStream:
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(
-            target=self._run, args=(planned, spec, seed, prepared.folder), name="pixel-stream", daemon=True
+            target=self._run, args=(planned, spec, transforms, seed, prepared.folder), name="pixel-stream", daemon=True
         )
         self._thread.start()
 
-    def _run(self, planned: Iterable[PlannedBatch], spec: AnyData, seed: int, folder: Path) -> None:
+    def _run(
+        self,
+        planned: Iterable[PlannedBatch],
+        spec: AnyData,
+        transforms: Sequence[RowTransform],
+        seed: int,
+        folder: Path,
+    ) -> None:
         try:
             for leg in legs(planned):
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed or self._buffered_bytes <= LEG_BYTES // 2)
-                pixels = _leg_pixels(leg, spec, seed, folder, self._num_cpus, self._reserved)
+                pixels = _leg_pixels(leg, spec, transforms, seed, folder, self._num_cpus, self._reserved)
                 for item in zip(leg, pixels, strict=True):
                     self._count(item[1].nbytes)
                     self._ready.put(item)

@@ -1,7 +1,7 @@
 """Rendering in threads of the worker that trains."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import PixelReader, Prepared
 from pipeline.data.render import render
+from pipeline.data.transforms import RowTransform
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import StreamStalled
 
@@ -23,13 +24,14 @@ class ThreadStream:
         self,
         planned: Iterable[PlannedBatch],
         spec: AnyData,
+        transforms: Sequence[RowTransform],
         seed: int,
         prepared: Prepared,
         num_threads: int,
         timeout_s: float,
     ) -> None:
         self._planned = iter(planned)
-        self._spec, self._seed = spec, seed
+        self._spec, self._transforms, self._seed = spec, transforms, seed
         self._reader = PixelReader(prepared)
         self._timeout_s = timeout_s
         self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="pixels")
@@ -43,7 +45,9 @@ class ThreadStream:
             batch = next(self._planned, None)
             if batch is None:
                 return
-            self._ahead.append((batch, self._pool.submit(render, batch, self._spec, self._seed, self._reader)))
+            self._ahead.append(
+                (batch, self._pool.submit(render, batch, self._spec, self._transforms, self._seed, self._reader))
+            )
             waiting += 3 * batch.num_pixels
 
     def __iter__(self) -> Iterator[tuple[PlannedBatch, np.ndarray]]:

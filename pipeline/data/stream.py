@@ -5,7 +5,7 @@ least where training needs the same cores (a crop takes a tenth of a millisecond
 the work to other cores and other nodes (docs/BENCHMARKS.md).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from ray.util.placement_group import PlacementGroup
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import Prepared
 from pipeline.data.render_threads import ThreadStream
+from pipeline.data.transforms import RowTransform
 from pipeline.spec.data import AnyData
 
 
@@ -38,12 +39,17 @@ class PixelStream(Protocol):
 
 
 def open_stream(
-    planned: Iterable[PlannedBatch], spec: AnyData, seed: int, prepared: Prepared, share: StreamShare
+    planned: Iterable[PlannedBatch],
+    spec: AnyData,
+    transforms: Sequence[RowTransform],
+    seed: int,
+    prepared: Prepared,
+    share: StreamShare,
 ) -> PixelStream:
-    """Start rendering a plan."""
+    """Start rendering a plan. Training images go through the transforms after their crop."""
     if share.task_cpus:
         # Imported here: Ray Data takes a second, which workers that render in threads need not pay.
         from pipeline.data.render_tasks import TaskStream
 
-        return TaskStream(planned, spec, seed, prepared, share.task_cpus, share.reserved, share.timeout_s)
-    return ThreadStream(planned, spec, seed, prepared, share.num_threads, share.timeout_s)
+        return TaskStream(planned, spec, transforms, seed, prepared, share.task_cpus, share.reserved, share.timeout_s)
+    return ThreadStream(planned, spec, transforms, seed, prepared, share.num_threads, share.timeout_s)

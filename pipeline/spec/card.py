@@ -1,5 +1,7 @@
 """The catalogue card: what a strategy is, where it comes from, and how it goes wrong."""
 
+from pydantic import Field
+
 from pipeline.spec.base import Frozen
 
 
@@ -23,5 +25,5 @@ class Card(Frozen):
     helps_when: str = ""
     pitfalls: tuple[str, ...] = ()
     tasks: frozenset[str] = frozenset({"classify"})
-    clashes: frozenset[str] = frozenset()
+    clashes: dict[str, str] = Field(default={}, description="kind that it cannot be combined with -> the reason")
     defaults_from: str = ""

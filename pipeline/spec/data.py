@@ -54,6 +54,9 @@ class DataSpec(Frozen):
     # (area 0.35) of a 4:3 photograph still has 0.85 of the training size in real pixels.
     prepared_px: int | None = Field(None, ge=8, le=2048, description="short side of the stored copies; default 1.25x")
     eval_crop_frac: float = Field(0.875, gt=0, le=1, description="share of the short side kept by the central crop")
+    # Training crops are zoomed in, so a test image at the training size shows its objects smaller than in training:
+    # a larger test size closes the gap (Touvron et al. 2019, arXiv:1906.06423).
+    eval_image_size_px: int | None = Field(None, ge=8, le=2048, description="size for val and test; default: the same")
     augment: Augmentation = Augmentation()
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
@@ -62,9 +65,14 @@ class DataSpec(Frozen):
     test_frac: float = Field(0.15, ge=0, lt=1)
 
     @property
+    def eval_size_px(self) -> int:
+        """Size of the images on val and test, in pixels."""
+        return self.eval_image_size_px or self.image_size_px
+
+    @property
     def short_side_px(self) -> int:
-        """Short side of the prepared images in pixels."""
-        return self.prepared_px or round(1.25 * self.image_size_px)
+        """Short side of the prepared images in pixels: enough for training crops and for evaluation."""
+        return self.prepared_px or max(round(1.25 * self.image_size_px), round(self.eval_size_px / self.eval_crop_frac))
 
 
 class ImageFolder(DataSpec):

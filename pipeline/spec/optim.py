@@ -1,5 +1,6 @@
 """Optimizer, learning-rate schedule, training budget and number format."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,6 +47,16 @@ class Warmup(Frozen):
     warmup_epochs: float = Field(0.0, ge=0)
     warmup_start_frac: float = Field(0.01, ge=0, le=1)
 
+    def lr_frac(self, epoch: float, num_epochs: int) -> float:
+        """The rate as a share of its peak.  epoch: time since the start, with the fraction of the epoch done."""
+        if epoch < self.warmup_epochs:
+            return self.warmup_start_frac + (1.0 - self.warmup_start_frac) * epoch / self.warmup_epochs
+        return self.after_warmup(epoch - self.warmup_epochs, num_epochs - self.warmup_epochs)
+
+    def after_warmup(self, t: float, total: float) -> float:
+        """The same once the rise is over.  t: epochs since then, of `total`."""
+        return 1.0
+
 
 class Constant(Warmup):
     """The peak rate throughout."""
@@ -58,6 +69,9 @@ class Cosine(Warmup):
 
     kind: Literal["cosine"] = "cosine"
     final_frac: float = Field(0.0, ge=0, le=1)
+
+    def after_warmup(self, t: float, total: float) -> float:  # noqa: D102 - as its base
+        return self.final_frac + (1.0 - self.final_frac) * 0.5 * (1.0 + math.cos(math.pi * t / total))
 
 
 AnySchedule = Annotated[Constant | Cosine, Field(discriminator="kind")]
@@ -85,5 +99,13 @@ class Budget(Frozen):
         return self
 
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-"""`auto` is what the device does best: bf16 where it has the instructions, else fp16 on a GPU, else fp32."""
+Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+"""`auto` is what the device does best: bf16 where it has the instructions, else fp16 on a GPU, else fp32.
+
+`tf32` stores float32 and multiplies matrices with ten mantissa bits (NVIDIA, Ampere and newer)."""
+
+MemoryFormat = Literal["channels_last", "contiguous"]
+"""How images and kernels lie in memory; channels last is what convolutions of most devices like best."""
+
+Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
+"""`torch.compile` of the network, and its mode. The first steps of each image size then take much longer."""

@@ -57,6 +57,7 @@ class Cost(Frozen):
     eval_s: float
     num_parameters: int
     num_workers: int
+    num_epochs: int | None = Field(None, description="trained; fewer than the budget's after early stopping")
 
 
 class Environment(Frozen):

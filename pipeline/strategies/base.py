@@ -1,17 +1,23 @@
 """The strategy protocol: named, typed hooks that do nothing unless overridden."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
+from pipeline.spec.data import AnyData
+from pipeline.spec.model import AnyModel
+from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget
 from pipeline.types import Batch, LossTerms
 
 LossFn = Callable[[Tensor, Batch], LossTerms]
@@ -51,6 +57,60 @@ class StageContext:
     device: torch.device
     load_stage_model: Callable[[str], nn.Module]
     """Network of an earlier stage with its final weights, in eval mode, without gradients."""
+    mean_rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the data, 0..1: what a hole in an image is filled with
+
+
+@dataclass(frozen=True, slots=True)
+class ParamOptions:
+    """How the optimizer treats one parameter."""
+
+    weight_decay: float
+    lr_scale: float = 1.0  # times the schedule's rate
+
+
+class Decision(Enum):
+    """What to do after an evaluation."""
+
+    GO_ON = "go on"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A network with calibrated logits, and the logits to report for the split it was calibrated on."""
+
+    model: nn.Module
+    logits: Tensor  # [n, K]
+    notes: dict[str, float]  # for the record, e.g. the temperature
+
+
+class TrainingFields(Protocol):
+    """What a strategy may ask of the training run that it is part of, before anything is built."""
+
+    @property
+    def data(self) -> AnyData:
+        """Source, splits, sizes and base augmentation."""
+        ...
+
+    @property
+    def model(self) -> AnyModel:
+        """The network."""
+        ...
+
+    @property
+    def optimizer(self) -> AnyOptimizer:
+        """The optimizer."""
+        ...
+
+    @property
+    def schedule(self) -> AnySchedule:
+        """The learning-rate schedule."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """Epochs and batches."""
+        ...
 
 
 class StrategyConfig(Frozen):
@@ -62,20 +122,51 @@ class StrategyConfig(Frozen):
     version: ClassVar[int] = 1
     """Part of every identity; raise it when the same config would give other numbers."""
 
+    @classmethod
+    def example(cls) -> Self:
+        """The smallest config that works in any stage; override it where a field has no default."""
+        return cls()
+
+    @classmethod
+    def neutral(cls) -> Self | None:
+        """The config at which the strategy does nothing, bit for bit; None when it has no such limit."""
+        return None
+
     def needs(self) -> tuple[str, ...]:
         """Names of earlier stages whose weights this strategy reads."""
         return ()
+
+    def fault(self, training: TrainingFields) -> str | None:
+        """Why this strategy cannot work in this training run, and what to change; None when it can."""
+        return None
+
+    def edit_model(self, model: nn.Module, num_classes: int) -> nn.Module:
+        """Change the network before it trains, and whenever it is loaded. New weights: torch's global generator.
+
+        On the config, not on the runtime class, since whoever loads the weights later needs the same network.
+
+        Raises:
+            SpecError: the network has no place for the change.
+        """
+        return model
 
 
 C = TypeVar("C", bound=StrategyConfig)
 
 
 class Strategy(Generic[C]):
-    """One trick at work in one stage. Hooks return new values and never edit the caller's."""
+    """One trick at work in one stage. Hooks return new values and never edit the caller's.
+
+    Hooks marked *exclusive* have one owner in a stage: the spec refuses a second.
+    """
+
+    EXCLUSIVE: ClassVar[tuple[str, ...]] = ("trainable", "compute_gradients", "eval_model", "predict")
 
     def __init__(self, config: C, context: StageContext) -> None:
         self.config = config
         self.context = context
+
+    # Before the first step
 
     def stream_seed(self, seed: int) -> int:
         """The root of every random stream of this stage."""
@@ -89,10 +180,86 @@ class Strategy(Generic[C]):
         """Change how an epoch is drawn.  progress: share of the epochs already done, in [0, 1)."""
         return plan
 
+    def row_transforms(self) -> tuple[RowTransform, ...]:
+        """Edit single training images after their crop, where the batches are rendered."""
+        return ()
+
+    def edit_params(self, options: dict[str, ParamOptions], model: nn.Module) -> dict[str, ParamOptions]:
+        """Change how the optimizer treats parameters.  options: by the parameter's name."""
+        return options
+
+    def wrap_optimizer(self, optimizer: Optimizer) -> Optimizer:
+        """Put another optimizer around it."""
+        return optimizer
+
+    # In every epoch
+
+    def trainable(self, model: nn.Module, progress: float) -> frozenset[str] | None:
+        """Names of the parameters that learn in the coming epoch; None: all (*exclusive*)."""
+        return None
+
+    # In every step
+
     def edit_batch(self, batch: Batch, rng: Rng) -> Batch:
-        """Change images or targets on the device; never `labels`."""
+        """Change images, targets or weights on the device; never `labels`."""
         return batch
 
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:
         """Change or add loss terms."""
         return loss_fn
+
+    def compute_gradients(self, backward: Callable[[], LossTerms], model: nn.Module) -> LossTerms:
+        """Leave the step's gradients in the parameters (*exclusive*).
+
+        Args:
+            backward: zeroes the gradients, then runs all shards forward and backward over the same edited batches.
+            model: the bare network.
+        """
+        return backward()
+
+    def before_step(self, model: nn.Module) -> None:
+        """Edit the gradients (unscaled) just before the optimizer reads them."""
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """Look at the weights after the optimizer's update.  step: from the start of training."""
+
+    # After every epoch
+
+    def after_epoch(self, model: nn.Module, epoch: int) -> None:
+        """Look at the weights (and the mean batch statistics of all shards) at the end of an epoch."""
+
+    def eval_model(self, model: nn.Module) -> nn.Module:
+        """The network to evaluate and keep (*exclusive*)."""
+        return model
+
+    def predict(self, model: nn.Module, images: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, K] logits, wherever the network is evaluated (*exclusive*)."""
+        return model(images)
+
+    def after_eval(self, metrics: dict[str, float]) -> Decision:
+        """Whether to go on.  metrics: val/top1, val/nll ... of this epoch."""
+        return Decision.GO_ON
+
+    # After the last epoch
+
+    def finish(self, model: nn.Module, batches: Iterator[Batch]) -> nn.Module:
+        """Change the final network.
+
+        Args:
+            model: the network to keep so far.
+            batches: this rank's shards of one more training epoch. Whoever takes from it takes all.
+        """
+        return model
+
+    def calibrate(self, model: nn.Module, logits: Tensor, labels: Tensor) -> Calibrated | None:
+        """Calibrate the final network on val.  logits: [n, K] float32, labels: [n] int64, in the split's order."""
+        return None
+
+    # For a checkpoint
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers between steps: tensors and plain values, the same on every rank after an evaluation."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""

@@ -1,15 +1,16 @@
 """Knowledge distillation: match the softened class probabilities of a teacher."""
 
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.spec.card import Card, Paper
 from pipeline.spec.links import StageRef
-from pipeline.strategies.base import LossFn, StageContext, Strategy, StrategyConfig
+from pipeline.strategies.base import LossFn, Strategy, StrategyConfig
 from pipeline.types import Batch, LossTerms
 
 CARD = Card(
@@ -37,9 +38,10 @@ def distillation_loss(student_NK: Tensor, teacher_NK: Tensor, temperature: float
 class Distill(Strategy["DistillConfig"]):
     """Holds the teacher, outside DDP and without gradients."""
 
-    def __init__(self, config: "DistillConfig", context: StageContext) -> None:
-        super().__init__(config, context)
-        self._teacher = context.load_stage_model(config.teacher.stage)
+    @cached_property
+    def _teacher(self) -> nn.Module:
+        """Loaded when the first loss needs it: whoever only evaluates the student does not."""
+        return self.context.load_stage_model(self.config.teacher.stage)
 
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
         weight, temperature = self.config.weight, self.config.temperature
@@ -62,6 +64,11 @@ class DistillConfig(StrategyConfig):
     weight: float = Field(0.5, gt=0, le=1, description="share of the distillation term")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = Distill
+
+    @classmethod
+    def example(cls) -> Self:
+        """From a stage that the caller provides."""
+        return cls(teacher=StageRef(stage="teacher"))
 
     def needs(self) -> tuple[str, ...]:
         """The teacher."""

@@ -1,7 +1,7 @@
 """Label noise: give a share of the training samples a wrong label. A control: it must hurt."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -44,3 +44,8 @@ class LabelNoiseConfig(StrategyConfig):
     frac: float = Field(0.2, gt=0, lt=1, description="share of the training labels that become wrong")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = LabelNoise
+
+    @classmethod
+    def neutral(cls) -> Self:
+        """Below any draw."""
+        return cls(frac=1e-18)

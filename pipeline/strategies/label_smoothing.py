@@ -1,7 +1,7 @@
 """Label smoothing: take a little certainty off every target."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -44,3 +44,8 @@ class LabelSmoothingConfig(StrategyConfig):
     epsilon: float = Field(0.1, gt=0, lt=1)
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = LabelSmoothing
+
+    @classmethod
+    def neutral(cls) -> Self:
+        """Less than a float32 can see."""
+        return cls(epsilon=1e-30)

@@ -1,7 +1,7 @@
 """Mixup: train on convex blends of image pairs and of their targets."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -31,14 +31,16 @@ def blend_pairs(batch: Batch, weight: float, partner: Tensor) -> Batch:
     def blend(x: Tensor) -> Tensor:
         return weight * x + (1.0 - weight) * x[partner]
 
-    return replace(batch, images=blend(batch.images), targets=blend(batch.targets))
+    weights = None if batch.weights is None else blend(batch.weights)
+    return replace(batch, images=blend(batch.images), targets=blend(batch.targets), weights=weights)
 
 
 class Mixup(Strategy["MixupConfig"]):
     """Draws one weight and one pairing per shard."""
 
     def edit_batch(self, batch: Batch, rng: Rng) -> Batch:  # noqa: D102 - the hook's own docstring
-        weight = float(rng.host.beta(self.config.alpha, self.config.alpha))
+        draw = float(rng.host.beta(self.config.alpha, self.config.alpha))
+        weight = max(draw, 1.0 - draw)  # the same pairs, named the other way round: alpha towards 0 is then no mixup
         return blend_pairs(batch, weight, rng.permutation(len(batch.images), batch.images.device))
 
 
@@ -49,3 +51,9 @@ class MixupConfig(StrategyConfig):
     alpha: float = Field(0.2, gt=0, le=4, description="Beta(alpha, alpha)")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = Mixup
+    version: ClassVar[int] = 2
+
+    @classmethod
+    def neutral(cls) -> Self:
+        """All weight on one image of each pair."""
+        return cls(alpha=1e-9)

@@ -1,13 +1,13 @@
 """Progressive resizing: start on small images, end on full ones."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from pipeline.data.index import EpochPlan
 from pipeline.spec.card import Card, Paper
-from pipeline.strategies.base import Strategy, StrategyConfig
+from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="Progressive resizing",
@@ -54,3 +54,13 @@ class ProgressiveResizingConfig(StrategyConfig):
     multiple_px: int = Field(4, ge=1, description="sizes are rounded to a multiple of this")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = ProgressiveResizing
+
+    @classmethod
+    def example(cls) -> Self:
+        """Half the digits' size."""
+        return cls(from_px=8)
+
+    def fault(self, training: TrainingFields) -> str | None:
+        """It must start smaller."""
+        full = training.data.image_size_px
+        return f"from_px={self.from_px} is above data.image_size_px={full}; lower it" if self.from_px > full else None

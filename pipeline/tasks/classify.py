@@ -18,7 +18,14 @@ class Classify(Frozen):
 
 def cross_entropy(logits: Tensor, batch: Batch) -> LossTerms:
     """Mean soft cross-entropy.  logits: [N, K] float32."""
-    return {"cross_entropy": functional.cross_entropy(logits, batch.targets)}
+    if batch.weights is None:
+        return {"cross_entropy": functional.cross_entropy(logits, batch.targets)}
+    return {"cross_entropy": mean_loss(functional.cross_entropy(logits, batch.targets, reduction="none"), batch)}
+
+
+def mean_loss(losses_N: Tensor, batch: Batch) -> Tensor:
+    """The mean over samples, each with its weight; the sum is over N, so weights that average 1 keep the scale."""
+    return (losses_N if batch.weights is None else losses_N * batch.weights).mean()
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:

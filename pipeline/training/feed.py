@@ -9,21 +9,23 @@ import torch
 from pipeline.data.listing import Role
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.stream import PixelStream
-from pipeline.spec.data import DataSpec
+from pipeline.experiment import StageSpec
 from pipeline.tasks.classify import one_hot
 from pipeline.training.evaluate import normalize
+from pipeline.training.network import MEMORY_FORMATS
 from pipeline.types import Batch
 
 
 class Feed:
     """Turns pixels into batches on the device."""
 
-    def __init__(self, stream: PixelStream, spec: DataSpec, num_classes: int, device: torch.device) -> None:
+    def __init__(self, stream: PixelStream, spec: StageSpec, data_classes: int, device: torch.device) -> None:
         self._items: Iterator[tuple[PlannedBatch, np.ndarray]] = iter(stream)
-        self._num_classes = num_classes
+        self._num_classes = spec.model.head_size(data_classes)
+        self._memory_format = MEMORY_FORMATS[spec.memory_format]
         self._device = device
-        self.mean = torch.tensor(spec.mean, device=device)
-        self.std = torch.tensor(spec.std, device=device)
+        self.mean = torch.tensor(spec.data.mean, device=device)
+        self.std = torch.tensor(spec.data.std, device=device)
         self.wait_s = 0.0
 
     def take(self, role: Role, epoch: int) -> tuple[PlannedBatch, Batch]:
@@ -37,5 +39,5 @@ class Feed:
     def batch(self, planned: PlannedBatch, pixels: np.ndarray) -> Batch:
         """Pixels and labels as tensors on the device."""
         labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
-        images = normalize(pixels, self._device, self.mean, self.std)
+        images = normalize(pixels, self._device, self.mean, self.std).contiguous(memory_format=self._memory_format)
         return Batch(images, labels, one_hot(labels, self._num_classes))

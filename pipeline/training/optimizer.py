@@ -2,6 +2,7 @@
 
 import difflib
 from functools import lru_cache
+from typing import Any
 
 import timm.optim
 from pydantic import TypeAdapter
@@ -10,6 +11,7 @@ from torch.optim import Optimizer
 
 from pipeline.spec.errors import SpecError
 from pipeline.spec.optim import AdamW, AnyOptimizer, Sgd, TimmOptimizer
+from pipeline.strategies.base import ParamOptions
 
 
 def check_optimizer(spec: AnyOptimizer, where: str = "optimizer") -> None:
@@ -32,20 +34,38 @@ def _fault_of(spec_json: str) -> str:
         hint = f"the nearest are {', '.join(near)}" if near else f"it has {', '.join(sorted(known))}"
         return f".name: timm.optim has no optimizer {spec.name!r}; {hint}"
     try:
-        build_optimizer(spec, nn.Linear(2, 2))
+        probe = nn.Linear(2, 2)
+        build_optimizer(spec, probe, param_options(spec, probe))
     except (TypeError, ValueError) as error:  # what optimizers raise on options they do not know or cannot use
         return f": {error}. See timm.optim for what it takes"
     return ""
 
 
-def build_optimizer(spec: AnyOptimizer, model: nn.Module) -> Optimizer:
-    """An optimizer over all trainable parameters; weight decay applies to matrices and kernels, and to 1-D too."""
-    options = {"lr": spec.lr, "weight_decay": spec.weight_decay, "filter_bias_and_bn": False}
+def param_options(spec: AnyOptimizer, model: nn.Module) -> dict[str, ParamOptions]:
+    """By parameter name: weight decay applies to matrices, kernels and vectors alike, unless a strategy changes it."""
+    return {name: ParamOptions(spec.weight_decay) for name, p in model.named_parameters() if p.requires_grad}
+
+
+def param_groups(model: nn.Module, options: dict[str, ParamOptions], lr: float) -> list[dict[str, Any]]:
+    """Parameters with equal options together, in the order of their first member."""
+    groups: dict[ParamOptions, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if name in options:
+            groups.setdefault(options[name], []).append(parameter)
+    return [
+        {"params": params, "lr": lr * own.lr_scale, "weight_decay": own.weight_decay} for own, params in groups.items()
+    ]
+
+
+def build_optimizer(spec: AnyOptimizer, model: nn.Module, options: dict[str, ParamOptions]) -> Optimizer:
+    """An optimizer over the parameters that have options."""
+    groups = param_groups(model, options, spec.lr)
+    common: dict[str, Any] = {"lr": spec.lr, "weight_decay": spec.weight_decay}
     match spec:
         case Sgd():
             name = "sgd" if spec.nesterov else "momentum"
-            return timm.optim.create_optimizer_v2(model, opt=name, momentum=spec.momentum, **options)
+            return timm.optim.create_optimizer_v2(groups, opt=name, momentum=spec.momentum, **common)
         case AdamW():
-            return timm.optim.create_optimizer_v2(model, opt="adamw", betas=(spec.beta1, spec.beta2), **options)
+            return timm.optim.create_optimizer_v2(groups, opt="adamw", betas=(spec.beta1, spec.beta2), **common)
         case TimmOptimizer():
-            return timm.optim.create_optimizer_v2(model, opt=spec.name, **options, **spec.options)
+            return timm.optim.create_optimizer_v2(groups, opt=spec.name, **common, **spec.options)

@@ -1,11 +1,12 @@
 """Number formats: what `auto` means on a device, and how each format is run."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, cast
 
 import torch
 
-Resolved = Literal["fp32", "bf16", "fp16"]
+Resolved = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 def resolve_precision(precision: str, device_type: str) -> Resolved:
@@ -27,11 +28,21 @@ def cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, name)() for name in checks if hasattr(torch.cpu, name))
 
 
-def autocast(precision: Resolved, device_type: str) -> AbstractContextManager[Any]:
-    """Run matrix products in the given format."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device_type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
+@contextmanager
+def number_format(precision: Resolved, device_type: str) -> Iterator[None]:
+    """Run matrix products in the given format, forward and backward, for as long as the context lasts.
+
+    torch lets cuDNN use TF32 unless told otherwise, so `fp32` must say so, or it would be `tf32` for convolutions.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)  # its attributes are made at run time
+    before = (matmul.allow_tf32, cudnn.allow_tf32)
+    matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    try:
+        with torch.autocast(device_type, dtype=dtype, enabled=precision in ("bf16", "fp16")):
+            yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 def gradient_scaler(precision: Resolved, device_type: str) -> torch.amp.GradScaler:

@@ -1,33 +1,67 @@
 """A network's predictions for a whole split, during training and after it."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.data.handle import DataHandle
 from pipeline.data.listing import Role
-from pipeline.data.plan import eval_batches
+from pipeline.data.plan import EvalRows, PlannedBatch, eval_batches
 from pipeline.data.stream import StreamShare, open_stream
+from pipeline.strategies.chain import Chain
 from pipeline.training.evaluate import all_metrics, merge_in_order, summarize_probs
 from pipeline.training.feed import Feed
+from pipeline.training.initial import load_run_model
 from pipeline.training.job import StageJob
-from pipeline.training.precision import Resolved, autocast, resolve_precision
-from pipeline.training.setup import load_run_model
+from pipeline.training.precision import Resolved, number_format, resolve_precision
+from pipeline.training.setup import build_chain
 from pipeline.training.team import Team
 
+T = TypeVar("T")
 
-def predict(
-    model: nn.Module, precision: Resolved, feed: Feed, role: Role, epoch: int, num_batches: int, team: Team
-) -> dict[str, np.ndarray]:
-    """Take this rank's batches of the split from the feed; every rank returns all rows, in the split's order."""
-    model.eval()
-    mine: dict[int, dict[str, np.ndarray]] = {}
-    with torch.inference_mode(), autocast(precision, team.device.type):
-        for _ in range(num_batches):
-            planned, batch = feed.take(role, epoch)
-            probs = model(batch.images).float().softmax(dim=1)
-            mine[planned.step] = summarize_probs(probs, batch.labels)
-    return merge_in_order(team.gather(mine))
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """How a stage's networks are asked: through its strategies, in its number format."""
+
+    chain: Chain
+    precision: Resolved
+    team: Team
+
+    def logits(self, model: nn.Module, feed: Feed, role: Role, epoch: int, num_batches: int) -> dict[int, Tensor]:
+        """This rank's batches of the split, by their number: [N, K] float32."""
+        return self._each(model, feed, role, epoch, num_batches, lambda logits, _: logits)
+
+    def predictions(
+        self, model: nn.Module, feed: Feed, role: Role, epoch: int, num_batches: int
+    ) -> dict[str, np.ndarray]:
+        """Take this rank's batches of the split from the feed; every rank returns all rows, in the split's order."""
+        mine = self._each(
+            model, feed, role, epoch, num_batches, lambda logits, labels: summarize_probs(logits.softmax(dim=1), labels)
+        )
+        return merge_in_order(self.team.gather(mine))
+
+    def _each(
+        self, model: nn.Module, feed: Feed, role: Role, epoch: int, num_batches: int, use: Callable[[Tensor, Tensor], T]
+    ) -> dict[int, T]:
+        model.eval()
+        mine: dict[int, T] = {}
+        with torch.inference_mode(), number_format(self.precision, self.team.device.type):
+            for _ in range(num_batches):
+                planned, batch = feed.take(role, epoch)
+                mine[planned.step] = use(self.chain.predict(model, batch.images).float(), batch.labels)
+        return mine
+
+
+def planned_eval(split: EvalRows, epoch: int, job: StageJob, team: Team) -> list[PlannedBatch]:
+    """This rank's batches of a split."""
+    spec = job.spec
+    size, per_batch = spec.data.eval_size_px, spec.budget.eval_batch_size
+    return list(eval_batches(split, epoch, size, per_batch, team.rank, team.world_size))
 
 
 def score_run(job: StageJob, data: DataHandle, role: Role, team: Team, share: StreamShare) -> dict[str, float]:
@@ -36,14 +70,13 @@ def score_run(job: StageJob, data: DataHandle, role: Role, team: Team, share: St
     Raises:
         RecordError: the weights are gone.
     """
-    spec, split = job.spec, data.evals[role]
+    spec = job.spec
     model = load_run_model(job, job.key, data.num_classes, team.device)
-    size, per_batch = spec.data.image_size_px, spec.budget.eval_batch_size
-    planned = list(eval_batches(split, 0, size, per_batch, team.rank, team.world_size))
-    stream = open_stream(planned, spec.data, job.seed, data.prepared, share)
+    planned = planned_eval(data.evals[role], 0, job, team)
+    predictor = Predictor(build_chain(job, data, team), resolve_precision(spec.precision, team.device.type), team)
+    stream = open_stream(planned, spec.data, (), job.seed, data.prepared, share)
     try:
-        feed = Feed(stream, spec.data, spec.model.head_size(data.num_classes), team.device)
-        precision = resolve_precision(spec.precision, team.device.type)
-        return all_metrics(predict(model, precision, feed, role, 0, len(planned), team))
+        feed = Feed(stream, spec, data.num_classes, team.device)
+        return all_metrics(predictor.predictions(model, feed, role, 0, len(planned)))
     finally:
         stream.close()

@@ -1,43 +1,31 @@
-"""Learning-rate schedules by spec, from timm, advanced once per optimizer step."""
+"""Sets the learning rate of every parameter group before each step."""
 
-from timm.scheduler import CosineLRScheduler
-from timm.scheduler.scheduler import Scheduler
+from typing import Any
+
 from torch.optim import Optimizer
 
-from pipeline.spec.optim import AnySchedule, Constant, Cosine
+from pipeline.spec.optim import AnySchedule
 
 
-class ConstantScheduler(Scheduler):
-    """The peak rate after a linear warm-up (timm has none that is only this)."""
+class RateControl:
+    """A schedule at work on an optimizer."""
 
-    def __init__(self, optimizer: Optimizer, warmup_t: int, warmup_lr_init: float) -> None:
-        super().__init__(optimizer, param_group_field="lr", t_in_epochs=False)
-        self._warmup_t, self._warmup_lr_init = warmup_t, warmup_lr_init
-        if warmup_t:
-            self.update_groups(warmup_lr_init)
+    def __init__(self, spec: AnySchedule, optimizer: Optimizer, num_epochs: int) -> None:
+        self._spec, self._optimizer, self._num_epochs = spec, optimizer, num_epochs
+        self._peaks: list[float] = [group["lr"] for group in optimizer.param_groups]
 
-    def _get_lr(self, t: int) -> list[float]:
-        if t >= self._warmup_t:
-            return list(self.base_values)
-        start = self._warmup_lr_init
-        return [start + (peak - start) * t / self._warmup_t for peak in self.base_values]
+    def set(self, epoch: float, lr_scale: float = 1.0) -> None:
+        """Before each step.  epoch: the time since the start of training, with the fraction of the epoch done."""
+        frac = lr_scale * self._spec.lr_frac(epoch, self._num_epochs)
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * frac
 
+    def after_eval(self, metrics: dict[str, float]) -> None:
+        """For schedules that look at the results."""
 
-def build_scheduler(spec: AnySchedule, optimizer: Optimizer, steps_per_epoch: int, num_epochs: int) -> Scheduler:
-    """Call `step_update(n)` before the n-th optimizer step, n from 0."""
-    warmup = round(spec.warmup_epochs * steps_per_epoch)
-    peak = optimizer.param_groups[0]["lr"]
-    start = spec.warmup_start_frac * peak
-    match spec:
-        case Constant():
-            return ConstantScheduler(optimizer, warmup, start)
-        case Cosine():
-            return CosineLRScheduler(
-                optimizer,
-                t_initial=max(1, steps_per_epoch * num_epochs - warmup),
-                lr_min=spec.final_frac * peak,
-                warmup_t=warmup,
-                warmup_lr_init=start,
-                warmup_prefix=True,
-                t_in_epochs=False,
-            )
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""

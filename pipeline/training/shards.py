@@ -29,9 +29,19 @@ class ShardBuffers:
         self._active = shard
 
     def _leave(self) -> None:
+        """Take the active shard's statistics back from the model."""
         if self._active is not None:
             torch._foreach_copy_(self._copies[self._active], self._buffers)
             self._active = None
+
+    @torch.no_grad()
+    def load_local_mean(self) -> None:
+        """Give the model the mean over this rank's shards: a mean of it over the ranks is the mean over all."""
+        if self._num_shards == 1 or not self._buffers:
+            return
+        self._leave()
+        for i, buffer in enumerate(self._buffers):
+            buffer.copy_(torch.stack([copies[i] for copies in self._copies.values()]).mean(dim=0))
 
     @torch.no_grad()
     def load_mean(self, team: Team) -> None:

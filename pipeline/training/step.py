@@ -5,44 +5,61 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pipeline.data.index import EpochPlan
 from pipeline.spec.base import derive_seed
-from pipeline.training.precision import autocast
+from pipeline.training.precision import number_format
 from pipeline.training.setup import Setup
 from pipeline.training.team import Team
 from pipeline.types import Batch, LossTerms
 
 
-def train_step(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> LossTerms:
+def train_step(setup: Setup, batches: Sequence[Batch], plan: EpochPlan, i: int, team: Team) -> LossTerms:
     """Forward, backward and update.
 
     Args:
         setup: the stage.
         batches: one for each of this rank's shards, in their order.
-        step: number of the optimizer step from the start of training; names the random streams.
+        plan: of the epoch.
+        i: number of the optimizer step within the epoch.
         team: the workers.
 
     Returns:
         Each loss term as the mean over this rank's shards, detached, on the device.
     """
-    setup.wrapped.train()
-    setup.scheduler.step_update(step)
-    setup.optimizer.zero_grad(set_to_none=True)
-    sums: dict[str, Tensor] = {}
-    for shard, batch in zip(setup.my_shards, batches, strict=True):
-        batch = setup.chain.edit_batch(batch, step, shard)
-        setup.shards.enter(shard)
-        torch.manual_seed(derive_seed(setup.chain.seed, "forward", step, shard))  # dropout and its kin
-        with (
-            team.no_sync(setup.wrapped, last=shard == setup.my_shards[-1]),
-            autocast(setup.precision, team.device.type),
-        ):
-            logits = setup.wrapped(batch.images).float()
-            terms = setup.loss_fn(logits, batch)
-            loss = torch.stack(list(terms.values())).sum() / len(setup.my_shards)
-            setup.scaler.scale(loss).backward()
-        for name, term in terms.items():
-            part = term.detach() / len(setup.my_shards)
-            sums[name] = sums[name] + part if name in sums else part
+    step = setup.first_step[plan.epoch] + i
+    setup.network.train_mode()
+    setup.rate.set(plan.epoch + i / setup.num_steps[plan.epoch], plan.lr_scale)
+    edited = [setup.chain.edit_batch(batch, step, shard) for shard, batch in zip(setup.my_shards, batches, strict=True)]
+
+    def backward() -> LossTerms:
+        setup.optimizer.zero_grad(set_to_none=True)
+        return _backward(setup, edited, step, team)
+
+    model = setup.network.model
+    terms = setup.chain.compute_gradients(backward, model)
+    if setup.chain.uses("before_step"):
+        setup.scaler.unscale_(setup.optimizer)
+        setup.chain.before_step(model)
     setup.scaler.step(setup.optimizer)
     setup.scaler.update()
+    if setup.chain.uses("after_step"):
+        setup.shards.load_local_mean()
+        setup.chain.after_step(model, step)
+    return terms
+
+
+def _backward(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> LossTerms:
+    """Accumulate the gradients of all shards, each with its own batch statistics and its own dropout."""
+    wrapped, shards = setup.network.wrapped, setup.my_shards
+    sums: dict[str, Tensor] = {}
+    for shard, batch in zip(shards, batches, strict=True):
+        setup.shards.enter(shard)
+        torch.manual_seed(derive_seed(setup.chain.seed, "forward", step, shard))  # dropout and its kin
+        with team.no_sync(wrapped, last=shard == shards[-1]), number_format(setup.precision, team.device.type):
+            terms = setup.loss_fn(wrapped(batch.images).float(), batch)
+            loss = torch.stack(list(terms.values())).sum() / len(shards)
+            setup.scaler.scale(loss).backward()
+        for name, term in terms.items():
+            part = term.detach() / len(shards)
+            sums[name] = sums[name] + part if name in sums else part
     return sums

@@ -45,6 +45,14 @@ class Team:
         dist.all_gather_object(values, value)
         return values
 
+    @torch.no_grad()
+    def average_buffers(self, model: nn.Module) -> None:
+        """Give every rank's copy of this network the mean of its batch statistics."""
+        if self.world_size > 1:
+            for buffer in model.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.sum(buffer) / self.world_size)
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """Average gradients over the ranks. Buffers are not broadcast: each shard keeps its own (shards.py)."""
         if self.world_size == 1:

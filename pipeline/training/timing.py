@@ -5,9 +5,9 @@ lane while the others wait; ratios are only ever taken within a round.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
-from pipeline.data.plan import stage_batches
+from pipeline.data.plan import train_batches
 from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.base import derive_seed
 from pipeline.spec.records import TimingRecord
@@ -33,34 +33,47 @@ MAX_STEPS = 30  # per image size and round
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """Epochs whose steps cost the same: equal image and batch size, and the same parameters learn."""
+
+    plan: EpochPlan  # of the first of them
+    batches: list[Batch]  # this rank's shards of one step
+    num_steps: int  # in all of them
+
+
+@dataclass(frozen=True, slots=True)
 class ReadyStage:
-    """A stage with real batches at each of its image sizes."""
+    """A stage with real batches of each of its phases."""
 
     job: StageJob
     setup: Setup
-    batches: dict[int, list[Batch]]  # image size -> this rank's shards of one step
-    epochs_at: Counter[int]  # image size -> epochs trained at it
+    phases: tuple[Phase, ...]
 
 
 def _make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) -> ReadyStage:
-    setup = build_setup(job, data, team)
-    epochs_at = Counter(plan.image_size_px for plan in setup.plans)
-    batches: dict[int, list[Batch]] = {}
-    small_index = replace(
-        setup.index,
-        rows=setup.index.rows[: job.spec.budget.batch_size],
-        keys=setup.index.keys[: job.spec.budget.batch_size],
-        labels=setup.index.labels[: job.spec.budget.batch_size],
+    spec, setup = job.spec, build_setup(job, data, team)
+    alike: dict[tuple[int, int, frozenset[str] | None], list[EpochPlan]] = {}
+    for plan in setup.plans:
+        learns = setup.chain.trainable(setup.network.model, plan.epoch)
+        alike.setdefault((plan.image_size_px, plan.batch_size, learns), []).append(plan)
+    firsts = [plans[0] for plans in alike.values()]
+    per_epoch = [
+        train_batches(setup.index, plan, spec.budget.num_shards, setup.chain.seed, team.rank, team.world_size)
+        for plan in firsts
+    ]
+    planned = [batch for batches in per_epoch for batch in islice(batches, len(setup.my_shards))]
+    stream = open_stream(planned, spec.data, setup.chain.row_transforms(), setup.chain.seed, data.prepared, share)
+    feed = Feed(stream, spec, data.num_classes, team.device)
+    phases = tuple(
+        Phase(
+            plan=plans[0],
+            batches=[feed.take("train", plans[0].epoch)[1] for _ in setup.my_shards],
+            num_steps=sum(setup.num_steps[plan.epoch] for plan in plans),
+        )
+        for plans in alike.values()
     )
-    sizes = sorted(epochs_at)
-    plans = [EpochPlan(i, size) for i, size in enumerate(sizes)]
-    planned = stage_batches(small_index, [], plans, job.spec.budget, 0, setup.chain.seed, team.rank, team.world_size)
-    stream = open_stream(planned, job.spec.data, setup.chain.seed, data.prepared, share)
-    feed = Feed(stream, job.spec.data, job.spec.model.head_size(data.num_classes), team.device)
-    for i, size in enumerate(sizes):
-        batches[size] = [feed.take("train", i)[1] for _ in setup.my_shards]
     stream.close()
-    return ReadyStage(job, setup, batches, epochs_at)
+    return ReadyStage(job, setup, phases)
 
 
 def _synchronize(team: Team) -> None:
@@ -68,20 +81,21 @@ def _synchronize(team: Team) -> None:
         torch.cuda.synchronize(team.device)
 
 
-def _time_steps(ready: ReadyStage, size: int, seconds: float, team: Team) -> float:
+def _time_steps(setup: Setup, phase: Phase, seconds: float, team: Team) -> float:
     """Median step in milliseconds; the number of steps is agreed, since a step may be a collective."""
-    batches = ready.batches[size]
-    for step in range(WARMUP_STEPS):
-        train_step(ready.setup, batches, step, team)
+    setup.network.train_only(setup.chain.trainable(setup.network.model, phase.plan.epoch))
+    num_steps = setup.num_steps[phase.plan.epoch]
+    for i in range(WARMUP_STEPS):
+        train_step(setup, phase.batches, phase.plan, i % num_steps, team)
     _synchronize(team)
     start = time.perf_counter()
-    train_step(ready.setup, batches, 0, team)
+    train_step(setup, phase.batches, phase.plan, 0, team)
     _synchronize(team)
     one = float(team.minimum(torch.tensor(time.perf_counter() - start, device=team.device)))
     times = []
-    for step in range(int(min(MAX_STEPS, max(3, seconds / max(one, 1e-6))))):
+    for i in range(int(min(MAX_STEPS, max(3, seconds / max(one, 1e-6))))):
         start = time.perf_counter()
-        train_step(ready.setup, batches, step, team)
+        train_step(setup, phase.batches, phase.plan, i % num_steps, team)
         _synchronize(team)
         times.append(time.perf_counter() - start)
     return 1000 * median(times)
@@ -98,20 +112,23 @@ def time_stages(
             with PeakMemory(team.device) as peak:
                 ready = _make_ready(job, data_of(job.data_key), team, share)
                 step_ms = weighted_step_ms(ready, timing.seconds_per_size, team)
+                images = sum(phase.plan.batch_size * phase.num_steps for phase in ready.phases)
+                steps = sum(phase.num_steps for phase in ready.phases)
                 del ready
             yield TimingRecord(
                 block=timing.block,
                 round=number,
                 stage_hash=job.stage_hash,
                 step_ms=step_ms,
-                images_per_s=job.spec.budget.batch_size / step_ms * 1000,
+                images_per_s=images / (steps * step_ms) * 1000,
                 peak_memory_mb=peak.megabytes,
                 environment=environment(team.device),
             )
 
 
 def weighted_step_ms(ready: ReadyStage, seconds: float, team: Team) -> float:
-    """Mean step over the stage's epochs: each image size counts by the epochs that use it."""
-    sizes: Sequence[tuple[int, int]] = sorted(ready.epochs_at.items())
-    total = sum(epochs * _time_steps(ready, size, seconds / len(sizes), team) for size, epochs in sizes)
-    return total / sum(epochs for _, epochs in sizes)
+    """Mean step over the stage: each phase counts by its steps."""
+    total = sum(
+        phase.num_steps * _time_steps(ready.setup, phase, seconds / len(ready.phases), team) for phase in ready.phases
+    )
+    return total / sum(phase.num_steps for phase in ready.phases)

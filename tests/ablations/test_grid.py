@@ -119,7 +119,7 @@ def test_every_fault_of_a_grid_is_listed_at_once(tmp_path: Path) -> None:
 
 
 def test_strategies_that_clash_are_refused_alone_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    card: Card = MixupConfig.card.model_copy(update={"clashes": frozenset({"label_smoothing"})})
+    card: Card = MixupConfig.card.model_copy(update={"clashes": {"label_smoothing": "of a reason"}})
     monkeypatch.setattr(MixupConfig, "card", card)
     with pytest.raises(SpecError, match=r"grid\.yaml: base \+ m \+ s: .*mixup clashes with label_smoothing"):
         grid(factors={"m": MIXUP, "s": SMOOTHING})

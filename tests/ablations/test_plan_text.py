@@ -81,7 +81,7 @@ def test_prepared_images_take_no_more_than_announced() -> None:
 def test_the_probe_takes_some_time_and_more_for_a_larger_batch() -> None:
     spec = plan_of(grid(factors=TWO)).runs[0].spec
     assert 0 < probe_step_s(spec, 4) < math.inf
-    assert steps_per_epoch(NUM_TRAIN, spec.budget) == 3
+    assert steps_per_epoch(NUM_TRAIN, spec.budget.batch_size) == 3
 
 
 def test_noise_is_assumed_binomial_until_an_arm_has_two_seeds(home: Home) -> None:

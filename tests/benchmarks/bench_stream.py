@@ -37,7 +37,6 @@ from pipeline.data.prepared import PixelReader, Prepared
 from pipeline.data.sources import scan
 from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.data import AnyData, ImageFolder, Parquet
-from pipeline.spec.optim import Budget
 from tests.benchmarks.photos import add_photos
 
 NUM_WORKERS = 2
@@ -102,8 +101,8 @@ def our_epoch(spec: AnyData, data: DataHandle, size_px: int, batch: int, share: 
     number = count()
 
     def epoch() -> int:
-        plan = train_batches(data.train, EpochPlan(next(number), size_px), Budget(batch_size=batch), 0, 0, 1)
-        stream = open_stream(plan, spec, 0, data.prepared, share)
+        plan = train_batches(data.train, EpochPlan(next(number), size_px, batch), 1, 0, 0, 1)
+        stream = open_stream(plan, spec, (), 0, data.prepared, share)
         delivered = sum(len(pixels) for _, pixels in stream)
         stream.close()
         return delivered

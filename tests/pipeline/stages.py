@@ -9,6 +9,7 @@ from pipeline.data.stream import StreamShare
 from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
 from pipeline.spec.records import run_key
+from pipeline.strategies import CATALOGUE
 from pipeline.training.job import StageJob
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.team import Team
@@ -16,20 +17,10 @@ from pipeline.training.team import Team
 SHARE = StreamShare(timeout_s=60.0)
 TASKS = StreamShare(task_cpus=1.0, timeout_s=60.0)
 
-# One config of every kind of the catalogue, with what it needs of its stage.
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "placebo": {},
-    "label_noise": {},
-    "progressive_resizing": {"from_px": 8},
-    "label_smoothing": {},
-    "mixup": {},
-    "distill": {"teacher": {"stage": "teacher"}},
-}
-
 
 def example(kind: str) -> dict[str, Any]:
     """The smallest valid config of a strategy, as it is written in YAML."""
-    return {"kind": kind, **EXAMPLES[kind]}
+    return CATALOGUE[kind].example().model_dump(mode="json")
 
 
 def digits_stage(*strategies: dict[str, Any], **changes: Any) -> StageSpec:

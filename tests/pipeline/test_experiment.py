@@ -8,9 +8,9 @@ from pipeline.strategies.mixup import MixupConfig
 from tests.pipeline.stages import digits_stage, example
 
 GOLDEN = {
-    "bare": "b2a1231e7f22185e223c6ddab4ccbcc91f252f8a53c256abdffc23d02d5fce32",
-    "folder": "e042fbe922143cf77ab947efa15ed06ef8b680aaa25e2de0c788340fd917e8cb",
-    "student": "0c4a31352743e6c2b170020c9763ea1141e74f72646886477099d939e51e4250",
+    "bare": "1d53e0d7f36e71b2a795acf362fa120f77aadd59e1c11ced3d7e6cd305d89974",
+    "folder": "d423e4c918af7ee67b6504a72bf61d9dec930a13d98712fb386acfbda96d54ee",
+    "student": "255aa4eca0cec6443c76ddec7576a0c5564da13813886627fecae837f4025c26",
 }
 
 
@@ -89,7 +89,7 @@ def test_starting_weights_are_an_ancestor_too() -> None:
 
 def test_a_raised_version_changes_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digits_stage(example("mixup")).identity("f", {})
-    monkeypatch.setattr(MixupConfig, "version", 2)
+    monkeypatch.setattr(MixupConfig, "version", MixupConfig.version + 1)
     assert digits_stage(example("mixup")).identity("f", {}) != before
 
 
@@ -120,8 +120,10 @@ def test_faults_say_where_and_what(change: dict[str, Any], message: str) -> None
 
 
 def test_clashing_strategies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MixupConfig, "card", MixupConfig.card.model_copy(update={"clashes": frozenset({"placebo"})}))
-    with pytest.raises(ValidationError, match="mixup clashes with placebo"):
+    monkeypatch.setattr(
+        MixupConfig, "card", MixupConfig.card.model_copy(update={"clashes": {"placebo": "of a reason"}})
+    )
+    with pytest.raises(ValidationError, match="mixup clashes with placebo: of a reason; switch one of them off"):
         digits_stage(example("mixup"), example("placebo"))
 
 

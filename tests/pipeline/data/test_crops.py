@@ -1,3 +1,5 @@
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from torchvision.transforms.v2.functional import center_crop, resize
 
 from pipeline.data.crops import Crops, central_crops, cut, eval_crops, random_resized_crops, train_crops
 from pipeline.data.draws import sample_key, uniforms
+from pipeline.data.plan import PlannedBatch
 from pipeline.spec.data import Augmentation, FullImage, ImageFolder, RandomResizedCrop
 
 NUM = 3000
@@ -98,10 +101,15 @@ def test_evaluation_uses_the_central_crop_of_the_spec() -> None:
     assert (crops.top[0], crops.left[0], crops.height[0], crops.width[0], crops.flip[0]) == (25, 75, 50, 50, False)
 
 
+def planned(keys: np.ndarray, epoch: int = 0, **how: Any) -> PlannedBatch:
+    rows = np.arange(len(keys))
+    return PlannedBatch("train", epoch, 0, 0, rows, keys, rows, 32, **how)
+
+
 def test_a_full_image_is_cropped_as_in_evaluation() -> None:
     augment = Augmentation(crop=FullImage(), horizontal_flip_prob=0)
     heights, widths = np.full(NUM, 90), np.full(NUM, 120)
-    got = train_crops(augment, 0.875, 1, 0, KEYS, heights, widths)
+    got = train_crops(ImageFolder(path="x", augment=augment), 1, planned(KEYS), heights, widths)
     expected = central_crops(heights, widths, 0.875)
     for name in ("top", "left", "height", "width", "flip"):
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
@@ -110,7 +118,8 @@ def test_a_full_image_is_cropped_as_in_evaluation() -> None:
 @pytest.mark.parametrize("prob", [0.0, 0.3, 1.0])
 def test_share_of_flips(prob: float) -> None:
     sizes = np.full(NUM, 50)
-    flips = train_crops(Augmentation(horizontal_flip_prob=prob), 1.0, 1, 0, KEYS, sizes, sizes).flip
+    spec = ImageFolder(path="x", augment=Augmentation(horizontal_flip_prob=prob))
+    flips = train_crops(spec, 1, planned(KEYS), sizes, sizes).flip
     assert stats.binomtest(int(flips.sum()), NUM, prob).pvalue > ALPHA
 
 
@@ -118,7 +127,7 @@ def test_crops_belong_to_seed_epoch_and_sample() -> None:
     sizes = np.full(NUM, 200)
 
     def corner(seed: int, epoch: int, keys: np.ndarray) -> np.ndarray:
-        crops = train_crops(Augmentation(), 1.0, seed, epoch, keys, sizes[: len(keys)], sizes[: len(keys)])
+        crops = train_crops(ImageFolder(path="x"), seed, planned(keys, epoch), sizes[: len(keys)], sizes[: len(keys)])
         return np.stack([crops.top, crops.left, crops.height, crops.width, crops.flip], axis=1)
 
     base = corner(1, 0, KEYS)
@@ -126,6 +135,35 @@ def test_crops_belong_to_seed_epoch_and_sample() -> None:
     for other in (corner(1, 1, KEYS), corner(2, 0, KEYS), base[::-1]):
         assert (other == base).all(axis=1).mean() < 0.01
         assert abs(np.corrcoef(other[:, 2], base[:, 2])[0, 1]) < 4 / np.sqrt(NUM)
+
+
+def flips_of(epoch: int, prob: float = 0.5) -> np.ndarray:
+    spec = ImageFolder(path="x", augment=Augmentation(horizontal_flip_prob=prob))
+    sizes = np.full(NUM, 50)
+    return train_crops(spec, 1, planned(KEYS, epoch, flip="alternating"), sizes, sizes).flip
+
+
+def test_alternating_flips_show_every_image_both_ways_in_two_epochs() -> None:
+    first = flips_of(0)
+    assert stats.binomtest(int(first.sum()), NUM, 0.5).pvalue > ALPHA
+    for epoch in range(1, 5):
+        np.testing.assert_array_equal(flips_of(epoch), first if epoch % 2 == 0 else ~first)
+
+
+def test_alternating_flips_leave_the_share_that_does_not_take_part() -> None:
+    ever = flips_of(0, 0.2) | flips_of(1, 0.2)
+    assert stats.binomtest(int(ever.sum()), NUM, 0.4).pvalue > ALPHA
+    assert not flips_of(0, 0.0).any()
+
+
+def test_at_part_of_its_strength_a_crop_is_closer_to_the_full_image() -> None:
+    sizes, spec = np.full(NUM, 200), ImageFolder(path="x", augment=Augmentation(horizontal_flip_prob=0))
+    areas = []
+    for strength in (1.0, 0.5, 0.0):
+        crops = train_crops(spec, 1, planned(KEYS, augment_strength=strength), sizes, sizes)
+        areas.append((crops.height * crops.width / 200**2).mean())
+    assert areas[0] < areas[1] - 0.05 < areas[2] - 0.1
+    assert areas[2] == 1.0
 
 
 def photograph(height: int, width: int) -> np.ndarray:

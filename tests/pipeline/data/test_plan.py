@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.plan import (
     EvalRows,
     PlannedBatch,
+    copy_numbers,
+    epoch_order,
     eval_batches,
     shards_of,
     stage_batches,
@@ -22,7 +25,9 @@ BUDGET = Budget(epochs=2, batch_size=16, num_shards=4, eval_batch_size=8)
 
 
 def train(epoch: int = 0, seed: int = 0, rank: int = 0, world_size: int = 1, size_px: int = 24) -> list[PlannedBatch]:
-    return list(train_batches(INDEX, EpochPlan(epoch, size_px), BUDGET, seed, rank, world_size))
+    return list(
+        train_batches(INDEX, EpochPlan(epoch, size_px, BUDGET.batch_size), BUDGET.num_shards, seed, rank, world_size)
+    )
 
 
 def rows(batches: list[PlannedBatch]) -> list[int]:
@@ -34,8 +39,8 @@ def test_every_row_at_most_once_and_less_than_a_batch_is_dropped(seed: int) -> N
     used = rows(train(seed=seed))
     assert len(set(used)) == len(used) == (NUM // 16) * 16
     assert set(used) <= set(INDEX.rows.tolist())
-    assert steps_per_epoch(NUM, BUDGET) == 6
-    assert steps_per_epoch(15, BUDGET) == 0
+    assert steps_per_epoch(NUM, BUDGET.batch_size) == 6
+    assert steps_per_epoch(15, BUDGET.batch_size) == 0
 
 
 def test_over_the_epochs_every_row_is_seen_about_equally_often() -> None:
@@ -78,7 +83,7 @@ def test_the_ranks_together_run_the_shards_of_one(world_size: int) -> None:
 
 
 def test_shards_are_slices_of_the_global_batch() -> None:
-    whole = list(train_batches(INDEX, EpochPlan(0, 24), Budget(batch_size=16), 0, 0, 1))
+    whole = list(train_batches(INDEX, EpochPlan(0, 24, 16), 1, 0, 0, 1))
     assert rows(train()) == rows(whole), "cutting into shards does not change the global batches"
 
 
@@ -99,7 +104,7 @@ def test_evaluation_sees_every_row_exactly_once(world_size: int, batch_size: int
 
 
 def test_a_stage_alternates_training_and_evaluation() -> None:
-    plans = [EpochPlan(0, 16), EpochPlan(1, 24)]
+    plans = [EpochPlan(0, 16, BUDGET.batch_size), EpochPlan(1, 24, BUDGET.batch_size)]
     batches = list(stage_batches(INDEX, [SPLIT], plans, BUDGET, 32, 5, 0, 1))
     seen = [(batch.epoch, batch.role, batch.size_px) for batch in batches]
     expected = [(0, "train", 16)] * 24 + [(0, "val", 32)] * 7 + [(1, "train", 24)] * 24 + [(1, "val", 32)] * 7
@@ -110,3 +115,44 @@ def test_a_stage_alternates_training_and_evaluation() -> None:
 def test_an_empty_split_has_no_batches() -> None:
     empty = EvalRows("test", SPLIT.rows[:0], SPLIT.keys[:0], SPLIT.labels[:0])
     assert list(eval_batches(empty, 0, 32, 8, 0, 1)) == []
+
+
+def repeated(num_repeats: int, batch_size: int = 12) -> list[PlannedBatch]:
+    return list(train_batches(INDEX, EpochPlan(0, 24, batch_size, num_repeats=num_repeats), 2, 3, 0, 1))
+
+
+def test_repeats_show_each_sample_of_a_step_as_often_with_other_draws() -> None:
+    batches = repeated(3)
+    for step in range(NUM // 12):
+        rows = np.concatenate([batch.rows for batch in batches if batch.step == step])
+        keys = np.concatenate([batch.keys for batch in batches if batch.step == step])
+        assert (np.unique(rows, return_counts=True)[1] == 3).all()
+        assert len(set(keys.tolist())) == 12
+    first = np.concatenate([batch.rows for batch in batches])
+    assert len(set(first.tolist())) == len(first) // 3
+
+
+def test_the_first_copy_draws_as_if_it_were_alone() -> None:
+    key_of = dict(zip(INDEX.rows.tolist(), INDEX.keys.tolist(), strict=True))
+    plain = repeated(1)
+    assert all(key_of[row] == key for batch in plain for row, key in zip(batch.rows, batch.keys.tolist(), strict=True))
+    first = repeated(3)[0]
+    assert [key_of[row] for row in first.rows[:4].tolist()] == first.keys[:4].tolist()
+
+
+def test_copy_numbers_count_what_came_before() -> None:
+    order = np.asarray([4, 1, 4, 4, 0, 1])
+    assert copy_numbers(order).tolist() == [0, 0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_balanced_draws_follow_the_inverse_of_the_counts(balance: float) -> None:
+    labels = np.repeat([0, 1, 2], [600, 250, 150])
+    index = TrainIndex(np.arange(1000), np.arange(1000, dtype=np.uint64), labels, 3)
+    drawn = np.zeros(3)
+    for epoch in range(40):
+        order = epoch_order(index, EpochPlan(epoch, 24, 10, class_balance=balance), 0)
+        assert len(order) == 1000
+        drawn += np.bincount(labels[order], minlength=3)
+    expected = np.asarray([600.0, 250.0, 150.0]) ** (1 - balance)
+    assert stats.chisquare(drawn, expected / expected.sum() * drawn.sum()).pvalue > 1e-3

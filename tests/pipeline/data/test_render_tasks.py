@@ -15,7 +15,7 @@ from tests.pipeline.data.test_stream import SEED, SPEC, batch, planned
 
 
 def opened(plan: Iterator[PlannedBatch], digits: DataHandle, timeout_s: float = 60.0) -> TaskStream:
-    return TaskStream(plan, SPEC, SEED, digits.prepared, 0.5, None, timeout_s)
+    return TaskStream(plan, SPEC, (), SEED, digits.prepared, 0.5, None, timeout_s)
 
 
 @pytest.mark.ray
@@ -28,7 +28,7 @@ def test_many_small_legs_and_tasks_make_the_same_stream(digits: DataHandle, monk
     got = list(opened(iter(plan), digits))
     assert [id(item) for item, _ in got] == [id(item) for item in plan]
     for item, pixels in got:
-        np.testing.assert_array_equal(pixels, render(item, SPEC, SEED, reader))
+        np.testing.assert_array_equal(pixels, render(item, SPEC, (), SEED, reader))
 
 
 def test_a_stalled_stream_says_why(digits: DataHandle) -> None:

@@ -29,8 +29,8 @@ EVERY_WAY = [
 
 
 def planned(digits: DataHandle, *sizes_px: int) -> list[PlannedBatch]:
-    plans = [EpochPlan(epoch, size_px) for epoch, size_px in enumerate(sizes_px)]
     budget = Budget(batch_size=60, num_shards=2, eval_batch_size=200)
+    plans = [EpochPlan(epoch, size_px, budget.batch_size) for epoch, size_px in enumerate(sizes_px)]
     return list(stage_batches(digits.train, [digits.evals["val"]], plans, budget, 16, SEED, 0, 1))
 
 
@@ -40,7 +40,7 @@ def batch(num_rows: int, size_px: int) -> PlannedBatch:
 
 
 def opened(plan: Iterator[PlannedBatch], digits: DataHandle, share: StreamShare) -> PixelStream:
-    return open_stream(plan, SPEC, SEED, digits.prepared, share)
+    return open_stream(plan, SPEC, (), SEED, digits.prepared, share)
 
 
 def test_the_share_says_who_renders(digits: DataHandle) -> None:
@@ -58,7 +58,7 @@ def test_the_stream_is_rendering_in_the_order_of_the_plan(digits: DataHandle, sh
     num_seen = 0
     for expected, (got, pixels) in zip(plan, stream, strict=True):
         assert got is expected
-        np.testing.assert_array_equal(pixels, render(expected, SPEC, SEED, reader))
+        np.testing.assert_array_equal(pixels, render(expected, SPEC, (), SEED, reader))
         num_seen += len(pixels)
     stream.close()
     assert num_seen == 3 * (300 // 60 * 60 + len(digits.evals["val"].rows))
@@ -67,11 +67,11 @@ def test_the_stream_is_rendering_in_the_order_of_the_plan(digits: DataHandle, sh
 def test_samples_do_not_depend_on_their_batch(digits: DataHandle) -> None:
     first = planned(digits, 16)[0]
     reader = PixelReader(digits.prepared)
-    together = render(first, SPEC, SEED, reader)
+    together = render(first, SPEC, (), SEED, reader)
     for i in range(0, len(first.rows), 7):
         one = slice(i, i + 1)
         alone = PlannedBatch("train", 0, 0, 0, first.rows[one], first.keys[one], first.labels[one], 16)
-        np.testing.assert_array_equal(render(alone, SPEC, SEED, reader)[0], together[i])
+        np.testing.assert_array_equal(render(alone, SPEC, (), SEED, reader)[0], together[i])
 
 
 def stream_threads() -> list[str]:

@@ -17,8 +17,8 @@ from pipeline.strategies import CATALOGUE, AnyStrategy
 from pipeline.strategies.base import Rng, StageContext, Strategy, StrategyConfig
 from pipeline.strategies.chain import Chain
 from pipeline.tasks.classify import cross_entropy, one_hot
+from pipeline.training.network import edited_model
 from pipeline.types import Batch
-from tests.pipeline.stages import example
 
 NUM_CLASSES = 5
 IMAGE_PX = 16
@@ -27,7 +27,7 @@ NUM_EPOCHS = 4
 
 def config_of(kind: str) -> StrategyConfig:
     """The smallest valid config."""
-    return CATALOGUE[kind].model_validate(example(kind))
+    return CATALOGUE[kind].example()
 
 
 def teacher_of(name: str) -> nn.Module:
@@ -88,14 +88,15 @@ def check_card(kind: str) -> None:
     assert card.pitfalls or card.helps_when
     assert all(text.endswith((".", "!")) for text in card.pitfalls), "pitfalls are sentences"
     assert card.paper is not None or card.family == "controls"
-    assert card.clashes <= set(CATALOGUE) - {kind}, "clashes name other kinds of the catalogue"
+    assert card.clashes.keys() <= set(CATALOGUE) - {kind}, "clashes name other kinds of the catalogue"
+    assert all(card.clashes.values()), "a clash has a reason"
     assert card.tasks == {"classify"}
 
 
 def hook_results(kind: str, seed: int = 1) -> dict[str, Any]:
     """Everything that a strategy decides, from fresh inputs."""
     strategy = config_of(kind).runtime(config_of(kind), context(seed))
-    plan = EpochPlan(0, IMAGE_PX)
+    plan = EpochPlan(0, IMAGE_PX, 64)
     return {
         "seed": strategy.stream_seed(seed),
         "index": strategy.edit_dataset(make_index()),
@@ -140,7 +141,7 @@ def check_same_rng_same_result(kind: str) -> None:
 def two_steps(kind: str) -> tuple[list[dict[str, float]], list[Tensor]]:
     """Train a tiny network for two steps through the chain."""
     torch.manual_seed(0)
-    model = SmallCnnNet(NUM_CLASSES, 4, 0.0)
+    model = edited_model(SmallCnnNet(NUM_CLASSES, 4, 0.0), [config_of(kind)], NUM_CLASSES, seed=0)
     start = [p.detach().clone() for p in model.parameters()]
     chain = Chain([config_of(kind)], context())
     loss_fn = chain.wrap_loss(cross_entropy)
@@ -167,28 +168,10 @@ def check_two_steps(kind: str) -> None:
     assert two_steps(kind)[0] == losses
 
 
-def check_it_does_something(kind: str) -> None:
-    """With its smallest config a strategy changes at least one of: streams, samples, plan, batch, loss."""
-    results = hook_results(kind)
-    batch, index = make_batch(), make_index()
-    logits = torch.linspace(-1, 1, 8 * NUM_CLASSES).reshape(8, NUM_CLASSES)
-    strategy = config_of(kind).runtime(config_of(kind), context())
-    loss = sum(float(term) for term in strategy.wrap_loss(cross_entropy)(logits, batch).values())
-    assert (
-        results["seed"] != 1
-        or not np.array_equal(results["index"].labels, index.labels)
-        or any(plan.image_size_px != IMAGE_PX for plan in results["plans"])
-        or not torch.equal(results["batch"].targets, batch.targets)
-        or not torch.equal(results["batch"].images, batch.images)
-        or abs(loss - float(cross_entropy(logits, batch)["cross_entropy"])) > 1e-6
-    )
-
-
 BATTERY = (
     check_config,
     check_card,
     check_hooks,
     check_same_rng_same_result,
     check_two_steps,
-    check_it_does_something,
 )

@@ -13,8 +13,8 @@ def test_strategies_follow_each_other_each_with_its_own_stream() -> None:
     batch = make_batch()
     got = Chain([LabelSmoothingConfig(), MixupConfig(alpha=1.0)], context(seed=3)).edit_batch(batch, 7, 2)
     rng = np.random.default_rng(derive_seed(3, "mixup", 7, 2))
-    weight, partner = float(rng.beta(1.0, 1.0)), torch.from_numpy(rng.permutation(8))
-    expected = blend_pairs(batch, weight, partner)
+    draw, partner = float(rng.beta(1.0, 1.0)), torch.from_numpy(rng.permutation(8))
+    expected = blend_pairs(batch, max(draw, 1 - draw), partner)
     torch.testing.assert_close(got.images, expected.images, rtol=0, atol=0)
     torch.testing.assert_close(got.targets, smooth(expected.targets, 0.1), rtol=0, atol=1e-6)
 
@@ -37,7 +37,7 @@ def test_without_strategies_nothing_happens() -> None:
     batch = make_batch()
     assert chain.edit_batch(batch, 0, 0) is batch
     assert chain.seed == 5
-    assert [plan.image_size_px for plan in chain.plan_epochs(16)] == [16] * 4
+    assert [plan.image_size_px for plan in chain.plan_epochs(16, 64)] == [16] * 4
 
 
 def test_host_draws_are_numpys() -> None:

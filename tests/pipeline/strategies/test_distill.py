@@ -93,7 +93,11 @@ def test_it_asks_for_the_stage_it_names() -> None:
         asked.append(name)
         return teacher_of(name)
 
-    config.runtime(config, type(stage)(stage.seed, 5, 4, stage.device, load))
+    distill = config.runtime(config, type(stage)(stage.seed, 5, 4, stage.device, load))
+    assert asked == [], "whoever only evaluates the student needs no teacher"
+    batch = make_batch()
+    for _ in range(2):
+        distill.wrap_loss(cross_entropy)(torch.zeros(8, 5), batch)
     assert asked == ["big"]
     assert config.needs() == ("big",)
 

@@ -27,7 +27,7 @@ def test_it_reaches_the_strategies_beside_it() -> None:
 
 def test_it_changes_nothing_else() -> None:
     placebo = PlaceboConfig().runtime(PlaceboConfig(), context())
-    batch, index, plan = make_batch(), make_index(), EpochPlan(0, 16)
+    batch, index, plan = make_batch(), make_index(), EpochPlan(0, 16, 64)
     assert placebo.edit_batch(batch, Rng(0)) is batch
     assert placebo.edit_dataset(index) is index
     assert placebo.plan_epoch(plan, 0.5) is plan

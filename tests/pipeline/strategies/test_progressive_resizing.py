@@ -23,7 +23,7 @@ def test_table_of_sizes(fields: dict[str, float], num_epochs: int, full_px: int,
     stage = context()
     stage = type(stage)(stage.seed, stage.num_classes, num_epochs, stage.device, stage.load_stage_model)
     chain = Chain([ProgressiveResizingConfig.model_validate(fields)], stage)
-    plans = chain.plan_epochs(full_px)
+    plans = chain.plan_epochs(full_px, 64)
     assert [plan.image_size_px for plan in plans] == expected
     assert [plan.epoch for plan in plans] == list(range(num_epochs))
 

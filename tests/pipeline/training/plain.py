@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pipeline.data.crops import Crops, central_crops, cut, train_crops
 from pipeline.data.handle import DataHandle
+from pipeline.data.plan import PlannedBatch
 from pipeline.models.small_cnn import SmallCnnNet
 from pipeline.spec.base import derive_seed
 from pipeline.spec.data import Digits
@@ -62,8 +63,9 @@ def plain_training(data: DataHandle, seed: int, lr: float, num_shards: int = 1, 
             optimizer.zero_grad()
             for shard in range(num_shards):
                 pick = batch[shard * size : shard * size + size]
-                eight = np.full(size, 8)
-                crops = train_crops(SPEC.augment, 1.0, seed, epoch, train.keys[pick], eight, eight)
+                eight, rows, keys = np.full(size, 8), train.rows[pick], train.keys[pick]
+                planned = PlannedBatch("train", epoch, step, shard, rows, keys, train.labels[pick], 16)
+                crops = train_crops(SPEC, seed, planned, eight, eight)
                 images, labels = pictures(data, train.rows[pick], crops), torch.from_numpy(train.labels[pick])
                 part = functional.cross_entropy(model(images), labels) / num_shards
                 part.backward()

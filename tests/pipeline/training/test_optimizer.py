@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from pipeline.models.small_cnn import SmallCnnNet
 from pipeline.spec.errors import SpecError
 from pipeline.spec.optim import AdamW, AnyOptimizer, Sgd, TimmOptimizer
-from pipeline.training.optimizer import build_optimizer, check_optimizer
+from pipeline.training.optimizer import build_optimizer, check_optimizer, param_options
 
 
 def train(model: nn.Module, optimizer: Optimizer) -> list[torch.Tensor]:
@@ -50,7 +50,10 @@ def test_several_steps_are_torchs(spec: AnyOptimizer, reference: Callable[..., O
     model = SmallCnnNet(4, 3, 0.0)
     twin = copy.deepcopy(model)
     start = [p.detach().clone() for p in model.parameters()]
-    ours, theirs = train(model, build_optimizer(spec, model)), train(twin, reference(twin.parameters()))
+    ours, theirs = (
+        train(model, build_optimizer(spec, model, param_options(spec, model))),
+        train(twin, reference(twin.parameters())),
+    )
     for got, expected, before in zip(ours, theirs, start, strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7)
         assert (got - before).abs().max() > 1e-5
@@ -58,7 +61,8 @@ def test_several_steps_are_torchs(spec: AnyOptimizer, reference: Callable[..., O
 
 def test_decay_reaches_every_parameter() -> None:
     model = SmallCnnNet(4, 3, 0.0)
-    optimizer = build_optimizer(Sgd(weight_decay=0.2), model)
+    spec = Sgd(weight_decay=0.2)
+    optimizer = build_optimizer(spec, model, param_options(spec, model))
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.2]
     assert len(optimizer.param_groups[0]["params"]) == len(list(model.parameters()))
 

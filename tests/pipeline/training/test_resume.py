@@ -1,5 +1,4 @@
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 import torch
 
 from pipeline.data.handle import DataHandle
-from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
 from pipeline.strategies import CATALOGUE
 from pipeline.training import checkpoint, loop
@@ -17,8 +15,10 @@ from pipeline.training.job import StageJob
 from pipeline.training.loop import EpochReport
 from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
-from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
+from tests.pipeline.stages import digits_stage, example, train_alone
+from tests.pipeline.training.teachers import job_in
 
+TOGETHER = ("placebo", "label_noise", "progressive_resizing", "label_smoothing", "mixup")
 STAGES = {
     "bare": digits_stage(),
     "adamw, cosine": digits_stage(
@@ -28,27 +28,12 @@ STAGES = {
     "dropout": digits_stage(model={"kind": "small_cnn", "width": 4, "drop_rate": 0.5}),
     "bf16": digits_stage(precision="bf16"),
     **{kind: digits_stage(example(kind)) for kind in CATALOGUE},
-    "all but distill": digits_stage(*(example(kind) for kind in CATALOGUE if kind != "distill")),
+    "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
 
 
 class PowerCut(Exception):
     """What no code expects."""
-
-
-@pytest.fixture(scope="module")
-def teacher(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageJob:
-    """A trained stage with the files that the recorder leaves."""
-    spec = digits_stage(name="teacher", model={"kind": "small_cnn", "width": 6})
-    job = stage_job(spec, tmp_path_factory.mktemp("teacher"))
-    train_alone(job, digits)
-    (job.runs_dir / job.key / "spec.json").write_text(spec.model_dump_json())
-    return job
-
-
-def job_in(folder: Path, spec: StageSpec, teacher: StageJob) -> StageJob:
-    shutil.copytree(teacher.runs_dir, folder / "runs")
-    return stage_job(spec, folder, ancestors={"teacher": teacher.key})
 
 
 def stop_at(epoch: int) -> Any:
@@ -119,7 +104,7 @@ def test_between_checkpoints_nothing_is_written(digits: DataHandle, teacher: Sta
 def test_starting_weights_of_an_earlier_stage(digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:
     spec = digits_stage(model={"kind": "small_cnn", "width": 6}, init={"kind": "from_stage", "stage": "teacher"})
     setup = build_setup(job_in(tmp_path / "a", spec, teacher), digits, Team.alone())
-    for name, value in setup.model.state_dict().items():
+    for name, value in setup.network.model.state_dict().items():
         assert torch.equal(value, weights_of(teacher)[name]), name
 
 

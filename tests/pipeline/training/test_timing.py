@@ -1,14 +1,14 @@
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipeline.data.handle import DataHandle
+from pipeline.data.index import EpochPlan
 from pipeline.training import timing
 from pipeline.training.job import TimingJob
 from pipeline.training.team import Team
-from pipeline.training.timing import PeakMemory, time_stages, weighted_step_ms
+from pipeline.training.timing import PeakMemory, Phase, ReadyStage, time_stages, weighted_step_ms
 from tests.pipeline.stages import SHARE, TASKS, digits_stage, example, stage_job
 
 
@@ -41,12 +41,13 @@ def test_timing_leaves_no_trace(digits: DataHandle, tmp_path: Path, monkeypatch:
 
 
 def test_each_size_counts_by_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "_time_steps", lambda prepared, size, seconds, team: {8: 10.0, 16: 40.0}[size])
+    def step_ms(setup: object, phase: Phase, seconds: float, team: Team) -> float:
+        return {8: 10.0, 16: 40.0}[phase.plan.image_size_px]
 
-    class Fake:
-        epochs_at = Counter({8: 3, 16: 1})
-
-    assert weighted_step_ms(Fake(), 1.0, Team.alone()) == pytest.approx((3 * 10 + 40) / 4)  # type: ignore[arg-type]
+    monkeypatch.setattr(timing, "_time_steps", step_ms)
+    phases = tuple(Phase(EpochPlan(0, size, 64), [], num_steps) for size, num_steps in ((8, 12), (16, 4)))
+    ready = ReadyStage(None, None, phases)  # type: ignore[arg-type] - only the phases are asked for
+    assert weighted_step_ms(ready, 1.0, Team.alone()) == pytest.approx((12 * 10 + 4 * 40) / 16)
 
 
 def test_peak_memory_sees_what_was_used_inside() -> None:

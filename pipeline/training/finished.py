@@ -1,0 +1,48 @@
+"""The record of a stage that finished, and what belongs to it."""
+
+import json
+
+import numpy as np
+
+from pipeline.data.handle import DataHandle
+from pipeline.result import StageResult
+from pipeline.spec.records import Cost, RunRecord, Status
+from pipeline.training.closing import Closed
+from pipeline.training.environment import environment
+from pipeline.training.evaluate import all_metrics
+from pipeline.training.history import History
+from pipeline.training.job import StageJob, utc_now
+from pipeline.training.setup import Setup
+from pipeline.training.team import Team
+
+
+def finished_result(
+    job: StageJob, data: DataHandle, setup: Setup, history: History, closed: Closed, sheet: bytes | None, team: Team
+) -> StageResult:
+    """Built by every rank alike."""
+    train = {name: values[-1] for name, values in history.series.items() if name.startswith("train/")}
+    notes = {f"final/{name}": value for name, value in closed.notes.items()}
+    val = {f"val/{name}": value for name, value in all_metrics(closed.predictions).items()}
+    record = RunRecord(
+        stage_hash=job.stage_hash,
+        seed=job.seed,
+        stage=job.stage,
+        status=Status.FINISHED,
+        metrics={**val, **train, **notes},
+        cost=Cost(
+            samples_seen=history.samples_seen,
+            busy_s=history.busy_s,
+            data_wait_s=history.wait_s,
+            eval_s=history.eval_s,
+            num_parameters=sum(p.numel() for p in setup.network.model.parameters()),
+            num_workers=team.world_size,
+            num_epochs=len(history.epoch),
+        ),
+        environment=environment(team.device),
+        data_fingerprint=data.fingerprint,
+        skipped_images=data.num_skipped,
+        finished_at=utc_now(),
+    )
+    ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
+    stored = {"val/id": ids, **{f"val/{name}": column for name, column in closed.predictions.items()}}
+    return StageResult(record, json.loads(job.spec_json), history.curves(), stored, sheet, "\n".join(history.log))
