@@ -50,7 +50,8 @@ class ReadyStage:
     phases: tuple[Phase, ...]
 
 
-def _make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) -> ReadyStage:
+def make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) -> ReadyStage:
+    """Build the stage, and take one real step's batches for each of its phases."""
     spec, setup = job.spec, build_setup(job, data, team)
     alike: dict[tuple[int, int, frozenset[str] | None], list[EpochPlan]] = {}
     for plan in setup.plans:
@@ -110,7 +111,7 @@ def time_stages(
         for i in order.tolist():
             job = timing.jobs[i]
             with PeakMemory(team.device) as peak:
-                ready = _make_ready(job, data_of(job.data_key), team, share)
+                ready = make_ready(job, data_of(job.data_key), team, share)
                 step_ms = weighted_step_ms(ready, timing.seconds_per_size, team)
                 images = sum(phase.plan.batch_size * phase.num_steps for phase in ready.phases)
                 steps = sum(phase.num_steps for phase in ready.phases)
