@@ -9,7 +9,8 @@ from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.data import AnyData
 from pipeline.spec.links import AnyInit, FromStage, Scratch
 from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget, Compile, Constant, MemoryFormat, Precision
+from pipeline.spec.optim import AnyOptimizer, Budget, Compile, MemoryFormat, Precision
+from pipeline.spec.schedule import AnySchedule, Constant
 from pipeline.strategies import CATALOGUE, AnyStrategy
 from pipeline.strategies.base import Strategy
 from pipeline.strategies.chain import overrides
@@ -73,9 +74,12 @@ class Training(Frozen):
                     f"strategies: {' and '.join(owners)} both decide `{hook}`, which only one can; switch one "
                     "of them off"
                 )
-        if self.schedule.warmup_epochs >= self.budget.epochs:
+        if fault := self.schedule.fault(self.budget.epochs):
+            raise ValueError(fault)
+        if self.schedule.momentum_at(0.0, self.budget.epochs) is not None and not self.optimizer.has_momentum:
             raise ValueError(
-                f"schedule.warmup_epochs={self.schedule.warmup_epochs} must be below budget.epochs={self.budget.epochs}"
+                f"schedule {self.schedule.kind} cycles the momentum, which is 0 in optimizer {self.optimizer.kind}; "
+                "set schedule.momentum: null, or give the optimizer momentum"
             )
         ordered = in_catalogue_order(self.strategies)
         if ordered != self.strategies:

@@ -9,7 +9,8 @@ from pipeline.recipes.base import RecipeConfig
 from pipeline.spec.card import Card
 from pipeline.spec.links import StageRef
 from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, AnySchedule, Cosine
+from pipeline.spec.optim import AnyOptimizer
+from pipeline.spec.schedule import AnySchedule, Cosine
 from pipeline.strategies.distill import CARD as DISTILL_CARD
 from pipeline.strategies.distill import DistillConfig
 

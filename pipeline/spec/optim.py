@@ -1,80 +1,50 @@
-"""Optimizer, learning-rate schedule, training budget and number format."""
+"""Optimizer, training budget and number format."""
 
-import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from pipeline.spec.base import Frozen
+from pipeline.spec.card import Card, Paper
+from pipeline.spec.optimizers.adaptive import Adam, AdamW, Adan, Lamb, RmsProp
+from pipeline.spec.optimizers.base import OptimizerFields
+from pipeline.spec.optimizers.momentum import Lion, Muon, Sgd, Sgdw
+
+TIMM = Card(
+    title="Any optimizer of timm",
+    family="optimizers",
+    idea="Build an optimizer of timm.optim by its name there, with options by their names there.",
+    paper=Paper(title="PyTorch Image Models", year=2019, url="https://huggingface.co/docs/timm/reference/optimizers"),
+    helps_when="The optimizer you read about has no kind of its own here (adabelief, nadamw, adafactor, madgrad ...).",
+    pitfalls=(
+        "What is not set here is timm's default, not torch's: its sgd is Nesterov's, its momentum 0.9.",
+        "Options are checked by building the optimizer once, not by type.",
+    ),
+    defaults_from="timm.optim.list_optimizers() has the names.",
+)
 
 
-class Sgd(Frozen):
-    """Stochastic gradient descent with momentum."""
-
-    kind: Literal["sgd"] = "sgd"
-    lr: float = Field(0.1, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    nesterov: bool = False
-    weight_decay: float = Field(5e-5, ge=0)
-
-
-class AdamW(Frozen):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101)."""
-
-    kind: Literal["adamw"] = "adamw"
-    lr: float = Field(1e-3, gt=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    weight_decay: float = Field(0.05, ge=0)
-
-
-class TimmOptimizer(Frozen):
-    """Any other optimizer of `timm.optim`, by its name there (lamb, lion, adan, rmsprop ...)."""
+class TimmOptimizer(OptimizerFields):
+    """Any other optimizer of `timm.optim`, by its name there (adabelief, nadamw, adafactor ...)."""
 
     kind: Literal["timm"] = "timm"
     name: str
-    lr: float = Field(gt=0)
     weight_decay: float = Field(0.0, ge=0)
     options: dict[str, Any] = {}
+    card: ClassVar[Card] = TIMM
+
+    @classmethod
+    def example(cls) -> Self:  # noqa: D102 - as its base
+        return cls(name="nadamw", lr=1e-3)
 
 
-AnyOptimizer = Annotated[Sgd | AdamW | TimmOptimizer, Field(discriminator="kind")]
+AnyOptimizer = Annotated[
+    Sgd | Sgdw | Adam | AdamW | Lamb | Lion | Adan | RmsProp | Muon | TimmOptimizer, Field(discriminator="kind")
+]
 
-
-class Warmup(Frozen):
-    """Fields of every schedule: a linear rise from `warmup_start_frac` of the peak over the first epochs."""
-
-    warmup_epochs: float = Field(0.0, ge=0)
-    warmup_start_frac: float = Field(0.01, ge=0, le=1)
-
-    def lr_frac(self, epoch: float, num_epochs: int) -> float:
-        """The rate as a share of its peak.  epoch: time since the start, with the fraction of the epoch done."""
-        if epoch < self.warmup_epochs:
-            return self.warmup_start_frac + (1.0 - self.warmup_start_frac) * epoch / self.warmup_epochs
-        return self.after_warmup(epoch - self.warmup_epochs, num_epochs - self.warmup_epochs)
-
-    def after_warmup(self, t: float, total: float) -> float:
-        """The same once the rise is over.  t: epochs since then, of `total`."""
-        return 1.0
-
-
-class Constant(Warmup):
-    """The peak rate throughout."""
-
-    kind: Literal["constant"] = "constant"
-
-
-class Cosine(Warmup):
-    """Half a cosine from the peak to `final_frac` of it (Loshchilov & Hutter 2016, arXiv:1608.03983)."""
-
-    kind: Literal["cosine"] = "cosine"
-    final_frac: float = Field(0.0, ge=0, le=1)
-
-    def after_warmup(self, t: float, total: float) -> float:  # noqa: D102 - as its base
-        return self.final_frac + (1.0 - self.final_frac) * 0.5 * (1.0 + math.cos(math.pi * t / total))
-
-
-AnySchedule = Annotated[Constant | Cosine, Field(discriminator="kind")]
+OPTIMIZERS: dict[str, type[OptimizerFields]] = {
+    optimizer.model_fields["kind"].default: optimizer for optimizer in get_args(get_args(AnyOptimizer)[0])
+}
 
 
 class Budget(Frozen):

@@ -17,7 +17,8 @@ from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
 from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, AnySchedule, Budget
+from pipeline.spec.optim import AnyOptimizer, Budget
+from pipeline.spec.schedule import AnySchedule
 from pipeline.types import Batch, LossTerms
 
 LossFn = Callable[[Tensor, Batch], LossTerms]

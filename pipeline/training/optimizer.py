@@ -10,7 +10,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from pipeline.spec.errors import SpecError
-from pipeline.spec.optim import AdamW, AnyOptimizer, Sgd, TimmOptimizer
+from pipeline.spec.optim import (
+    Adam,
+    AdamW,
+    Adan,
+    AnyOptimizer,
+    Lamb,
+    Lion,
+    Muon,
+    RmsProp,
+    Sgd,
+    Sgdw,
+    TimmOptimizer,
+)
 from pipeline.strategies.base import ParamOptions
 
 
@@ -60,12 +72,31 @@ def param_groups(model: nn.Module, options: dict[str, ParamOptions], lr: float) 
 def build_optimizer(spec: AnyOptimizer, model: nn.Module, options: dict[str, ParamOptions]) -> Optimizer:
     """An optimizer over the parameters that have options."""
     groups = param_groups(model, options, spec.lr)
-    common: dict[str, Any] = {"lr": spec.lr, "weight_decay": spec.weight_decay}
+    name, own = timm_options(spec)
+    return timm.optim.create_optimizer_v2(groups, opt=name, lr=spec.lr, weight_decay=spec.weight_decay, **own)
+
+
+def timm_options(spec: AnyOptimizer) -> tuple[str, dict[str, Any]]:
+    """The name in timm.optim, and every option but the rate and the weight decay."""
     match spec:
         case Sgd():
-            name = "sgd" if spec.nesterov else "momentum"
-            return timm.optim.create_optimizer_v2(groups, opt=name, momentum=spec.momentum, **common)
+            return "momentum", {"momentum": spec.momentum, "nesterov": spec.nesterov}
+        case Sgdw():
+            return "sgdw", {"momentum": spec.momentum, "nesterov": spec.nesterov}
+        case Adam():
+            return "adam", {"betas": (spec.beta1, spec.beta2)}
         case AdamW():
-            return timm.optim.create_optimizer_v2(groups, opt="adamw", betas=(spec.beta1, spec.beta2), **common)
+            return "adamw", {"betas": (spec.beta1, spec.beta2)}
+        case Lamb():
+            return "lamb", {"betas": (spec.beta1, spec.beta2), "max_grad_norm": spec.max_grad_norm}
+        case Lion():
+            return "lion", {"betas": (spec.beta1, spec.beta2)}
+        case Adan():
+            return "adan", {"betas": (spec.beta1, spec.beta2, spec.beta3)}
+        case RmsProp():
+            return "rmsprop", {"alpha": spec.alpha, "momentum": spec.momentum, "eps": spec.eps}
+        case Muon():
+            betas = (spec.beta1, spec.beta2)
+            return "muon", {"momentum": spec.momentum, "nesterov": spec.nesterov, "betas": betas}
         case TimmOptimizer():
-            return timm.optim.create_optimizer_v2(groups, opt=spec.name, **common, **spec.options)
+            return spec.name, spec.options

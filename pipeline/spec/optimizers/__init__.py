@@ -1,0 +1,1 @@
+"""Typed optimizers, each with its card; `pipeline.spec.optim` closes the union."""
