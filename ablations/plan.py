@@ -24,6 +24,7 @@ from pipeline.spec.errors import SpecError
 from pipeline.spec.records import run_key
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
 from pipeline.training.optimizer import check_optimizer
+from pipeline.training.schedule import check_schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
     """
     check_model(stage.model, f"{where}: model")
     check_optimizer(stage.optimizer, f"{where}: optimizer")
+    check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs, f"{where}: schedule")
     num_train = data.num_samples["train"]
     try:
         stage.model.head_size(len(data.listing.class_names))

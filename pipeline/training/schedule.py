@@ -3,10 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 
 from pipeline.spec.errors import SpecError
+from pipeline.spec.optim import AnyOptimizer
 from pipeline.spec.schedule import AnySchedule, Plateau
+from pipeline.training.optimizer import build_optimizer, param_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,30 @@ def after_evaluation(spec: Plateau, memory: PlateauMemory, value: float) -> Plat
     return replace(memory, factor=max(memory.factor * spec.factor, spec.min_frac), num_bad=0)
 
 
+def check_schedule(spec: AnySchedule, optimizer: AnyOptimizer, num_epochs: int, where: str = "schedule") -> None:
+    """Refuse a schedule that cycles the momentum of an optimizer that has none.
+
+    Raises:
+        SpecError: naming both.
+    """
+    if spec.momentum_at(0.0, num_epochs) is not None:  # else there is nothing to build an optimizer for
+        probe = nn.Linear(2, 2)
+        check_momentum(spec, build_optimizer(optimizer, probe, param_options(optimizer, probe)), where)
+
+
+def check_momentum(spec: AnySchedule, optimizer: Optimizer, where: str) -> None:
+    """The same for an optimizer that is built.
+
+    Raises:
+        SpecError: naming both.
+    """
+    if not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
+        raise SpecError(
+            f"{where}: {spec.kind} cycles the momentum, but {type(optimizer).__name__} has neither `momentum` nor "
+            "`betas`; set schedule.momentum: null, or use another optimizer"
+        )
+
+
 class RateControl:
     """Call `set` before each step, and `after_eval` after each evaluation.
 
@@ -39,11 +66,8 @@ class RateControl:
         self._peaks: list[float] = [group["lr"] for group in optimizer.param_groups]
         self._epoch = 0.0
         self._memory = PlateauMemory()
-        if spec.momentum_at(0.0, num_epochs) is not None and not has_momentum(optimizer):
-            raise SpecError(
-                f"schedule: {spec.kind} cycles the momentum, but {type(optimizer).__name__} has neither `momentum` nor "
-                "`betas`; set schedule.momentum: null, or use another optimizer"
-            )
+        if spec.momentum_at(0.0, num_epochs) is not None:
+            check_momentum(spec, optimizer, "schedule")
 
     def set(self, epoch: float, lr_scale: float = 1.0) -> None:
         """Before each step.
@@ -73,11 +97,6 @@ class RateControl:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._memory = PlateauMemory(**state)
-
-
-def has_momentum(optimizer: Optimizer) -> bool:
-    """Whether every group has something to cycle."""
-    return all("momentum" in group or "betas" in group for group in optimizer.param_groups)
 
 
 def set_momentum(group: dict[str, Any], momentum: float) -> None:

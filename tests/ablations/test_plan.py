@@ -168,6 +168,11 @@ def test_a_chain_of_ancestors_comes_in_order_whatever_the_hashes() -> None:
         ({}, {"max_runs": 5}, r"the plan has 6 training runs, more than max_runs=5"),
         ({"optimizer": {"kind": "timm", "name": "lambb", "lr": 0.1}}, {}, r"optimizer\.name: .*'lambb'.*lamb\b"),
         (
+            {"optimizer": {"kind": "timm", "name": "adagrad", "lr": 0.1}, "schedule": {"kind": "one_cycle"}},
+            {},
+            "schedule: one_cycle cycles the momentum, but Adagrad has neither",
+        ),
+        (
             {},
             {"factors": {"d": {"strategies": [{"kind": "distill", "teacher": {"stage": "teacher"}}]}}},
             r"arm \+d: stage 'main' needs stage 'teacher', but the earlier stages are \[\]",

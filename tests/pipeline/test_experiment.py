@@ -109,6 +109,11 @@ def test_the_order_of_writing_does_not_matter() -> None:
         ({"strategies": [{"kind": "mixup", "alhpa": 1}]}, r"strategies.0.mixup.alhpa"),
         ({"strategies": [{"kind": "mixup"}, {"kind": "mixup", "alpha": 1}]}, "mixup given more than once"),
         ({"schedule": {"kind": "cosine", "warmup_epochs": 3}}, "warmup_epochs=3.0 must be below budget.epochs=3"),
+        ({"schedule": {"kind": "step", "every_epochs": 30}}, "every_epochs=30.0 is not below budget.epochs=3"),
+        (
+            {"schedule": {"kind": "one_cycle"}, "optimizer": {"kind": "sgd", "momentum": 0}},
+            "schedule one_cycle cycles the momentum, which is 0 in optimizer sgd; set schedule.momentum: null",
+        ),
         ({"strategies": [{"kind": "progressive_resizing", "from_px": 17}]}, "from_px=17 is above .*image_size_px=16"),
         ({"budget": {"batch_size": 64, "num_shards": 3}}, "num_shards=3 equal shards"),
         ({"precison": "fp32"}, "precison"),

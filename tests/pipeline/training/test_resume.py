@@ -9,6 +9,7 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.result import StageResult
+from pipeline.spec.optim import OPTIMIZERS
 from pipeline.strategies import CATALOGUE
 from pipeline.training import checkpoint, loop
 from pipeline.training.job import StageJob
@@ -27,6 +28,10 @@ STAGES = {
     "two shards": digits_stage(budget={"epochs": 3, "batch_size": 64, "num_shards": 2}),
     "dropout": digits_stage(model={"kind": "small_cnn", "width": 4, "drop_rate": 0.5}),
     "bf16": digits_stage(precision="bf16"),
+    "one cycle": digits_stage(schedule={"kind": "one_cycle"}),
+    # No gain is large enough, so the rate drops after the second epoch: but only for who remembers the first.
+    "plateau": digits_stage(schedule={"kind": "plateau", "patience": 0, "min_delta": 10.0}),
+    **{kind: digits_stage(optimizer=config.example().model_dump(mode="json")) for kind, config in OPTIMIZERS.items()},
     **{kind: digits_stage(example(kind)) for kind in CATALOGUE},
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
