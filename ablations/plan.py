@@ -21,6 +21,7 @@ from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import SpecError
+from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.records import run_key
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
 from pipeline.training.optimizer import check_optimizer
@@ -260,11 +261,11 @@ def _unique_runs(
 
 
 def factor_cards(grid: GridSpec) -> dict[str, Card]:
-    """Factor -> the card of the first strategy or recipe it adds; fields of the spec have no card yet."""
+    """The cards of all that the factors change: the first of a factor under its name, others under `factor: name`."""
     cards: dict[str, Card] = {}
-    for name, patch in grid.patches().items():
-        for item in (*patch.get("strategies", ()), *patch.get("recipes", ())):
-            card = card_of(item["kind"])
-            if card is not None:
-                cards.setdefault(name, card)
+    for factor, patch in grid.patches().items():
+        kinds = [item["kind"] for item in (*patch.get("strategies", ()), *patch.get("recipes", ()))]
+        brought = {kind: card for kind in kinds if (card := card_of(kind)) is not None}
+        for name, card in (brought | cards_of_patch(patch)).items():
+            cards[factor if factor not in cards else f"{factor}: {name}"] = card
     return cards

@@ -1,6 +1,6 @@
 """A recipe is a pure rewrite that gives a trial more stages."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pipeline.experiment import StageList, Training
 from pipeline.spec.base import Frozen
@@ -12,6 +12,11 @@ class RecipeConfig(Frozen):
 
     kind: str
     card: ClassVar[Card]
+
+    @classmethod
+    def example(cls) -> Self:
+        """The smallest config that works; override it where a field has no default."""
+        return cls()
 
     def expand(self, trial: StageList, bare: Training) -> StageList:
         """Insert stages.

@@ -1,6 +1,6 @@
 """Teacher and student: train a larger network first, then distil it."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -8,7 +8,7 @@ from pipeline.experiment import StageList, StageSpec, Strategies, Training
 from pipeline.recipes.base import RecipeConfig
 from pipeline.spec.card import Card
 from pipeline.spec.links import StageRef
-from pipeline.spec.model import AnyModel
+from pipeline.spec.model import AnyModel, Timm
 from pipeline.spec.optim import AnyOptimizer
 from pipeline.spec.schedule import AnySchedule, Cosine
 from pipeline.strategies.distill import CARD as DISTILL_CARD
@@ -34,6 +34,10 @@ class TeacherStudentConfig(RecipeConfig):
     temperature: float = Field(4.0, gt=0)
     weight: float = Field(0.5, gt=0, le=1)
     card: ClassVar[Card] = DISTILL_CARD
+
+    @classmethod
+    def example(cls) -> Self:  # noqa: D102 - as its base
+        return cls(teacher=Timm(name="resnet34"))
 
     def expand(self, trial: StageList, bare: Training) -> StageList:
         """Put the teacher before the student."""

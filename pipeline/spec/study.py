@@ -73,7 +73,7 @@ class StudyPlan(Frozen):
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
     data: DataSummary
-    cards: dict[str, Card] = Field(default={}, description="factor or kind -> its card")
+    cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")
     grid: dict[str, Any] = Field(default={}, description="the grid file as it was read")
 
     def arm(self, name: str) -> Arm:

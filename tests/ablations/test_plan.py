@@ -202,6 +202,23 @@ def test_the_plan_holds_what_was_promised_and_survives_json() -> None:
     assert StudyPlan.model_validate(json.loads(plan.model_dump_json())) == plan
 
 
+def test_factors_that_set_fields_have_cards_too_and_a_factor_may_have_several() -> None:
+    factors = {
+        "cosine": {"schedule": {"kind": "cosine", "warmup_epochs": 1}},
+        "adam": {"optimizer": {"kind": "adamw", "lr": 0.001}},
+        "both": {"strategies": MIXUP["strategies"], "model.drop_rate": 0.1},
+        "faster": {"data.val_frac": 0.5},
+    }
+    cards = plan_of(grid(factors=factors)).plan.cards
+    assert {name: card.title for name, card in cards.items()} == {
+        "cosine": "Cosine decay",
+        "cosine: warmup": "Warm-up",
+        "adam": "AdamW",
+        "both": "Mixup",
+        "both: dropout": "Dropout",
+    }
+
+
 def test_images_of_two_sizes_are_prepared_apart_and_augmentation_shares_them() -> None:
     planned = plan_of(grid(factors={"flip": {"data.augment.horizontal_flip_prob": 0.5}}))
     assert len(planned.data) == 1
