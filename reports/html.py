@@ -11,6 +11,7 @@ from reports.analysis import analyse
 from reports.figures.cost import draw_cost
 from reports.figures.forest import draw_forest
 from reports.figures.learning import draw_learning
+from reports.figures.schedule import draw_schedules
 from reports.final import final_scores
 from reports.load import StudyData
 from reports.scale import scale_of_metric
@@ -75,6 +76,7 @@ def render(study: StudyData) -> str:
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
         panels=draw_learning(study, scale),
+        schedules=draw_schedules(study.plan),
         cost=draw_cost(added or analysis.effects, scale, delta),
         cost_context=(added or analysis.effects)[0].context if analysis.effects else "",
         sheets=batch_sheets(study),

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card, Paper
+from pipeline.spec.field_cards import FIELD_CARDS
 from pipeline.spec.records import (
     Cost,
     Curves,
@@ -20,6 +21,7 @@ from pipeline.spec.records import (
     TimingRecord,
     run_key,
 )
+from pipeline.spec.schedule import Cosine
 from pipeline.spec.study import Arm, Comparison, DataSummary, Metric, PlannedStage, StudyPlan
 
 FACTORS = {  # points of top-1 it adds: alone, and on top of all others
@@ -71,7 +73,7 @@ def make_arm(name: str, factors: tuple[str, ...]) -> Arm:
     for factor in factors:
         for field, value in PATCHES[factor].items():
             recipe[field] = recipe.get(field, []) + value if isinstance(value, list) else value
-    spec = recipe | {"strategies": recipe.get("strategies", [])}
+    spec = {"schedule": {"kind": "constant"}} | recipe | {"strategies": recipe.get("strategies", [])}
     stages = []
     needs = {}
     if "distill" in factors:
@@ -132,9 +134,9 @@ def make_cards() -> dict[str, Card]:
     rest = {
         name: Card(title=name.replace("_", " ").capitalize(), family="demo", idea=f"What {name} does, in a line.")
         for name in PATCHES
-        if name != "mixup"
+        if name not in ("mixup", "cosine")
     }
-    return {"mixup": mixup} | rest
+    return {"mixup": mixup, "cosine": Cosine.card, "cosine: warmup": FIELD_CARDS["warmup"].card} | rest
 
 
 def true_points(arm: Arm) -> float:
