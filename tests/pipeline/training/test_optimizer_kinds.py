@@ -255,6 +255,19 @@ def test_a_step_of_muon_is_orthogonal_and_as_long_as_the_card_says(name: str) ->
     assert alignment > 0.99
 
 
+def test_all_that_muon_trains_follows_the_schedule() -> None:
+    """Older versions of timm gave AdamW's part the first rate for ever."""
+    model, twin = Shapes().with_gradients(), Shapes().with_gradients()
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for net, rate in ((model, 0.01), (twin, 0.001)):
+        optimizer = build(Muon(lr=0.01, weight_decay=0.0), net)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+    for name, parameter in model.named_parameters():
+        longer, shorter = parameter - start[name], twin.get_parameter(name) - start[name]
+        torch.testing.assert_close(longer, 10 * shorter, rtol=1e-3, atol=2e-6)
+
+
 def test_muon_remembers_an_average_of_the_gradients() -> None:
     model = Shapes().with_gradients()
     optimizer = build(Muon(momentum=0.8), model)
