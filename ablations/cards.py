@@ -15,6 +15,7 @@ from pipeline.spec.card import Card
 from pipeline.spec.errors import SpecError
 from pipeline.spec.field_cards import FIELD_CARDS, FieldCard
 from pipeline.spec.optim import OPTIMIZERS
+from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.schedule import SCHEDULES, Warmup
 from pipeline.strategies import CATALOGUE
 
@@ -93,7 +94,8 @@ def card_lines(name: str) -> list[str]:
         ("idea", card.idea), ("formula", card.formula), ("paper", paper_text(card)), ("helps when", card.helps_when),
         *(("pitfall", pitfall) for pitfall in card.pitfalls),
         *(("clashes", f"with {other}: {reason}") for other, reason in sorted(card.clashes.items())),
-        ("defaults", card.defaults_from), *(("field", text) for text in field_texts(entry)),
+        ("defaults", card.defaults_from),
+        *(("overhead", text) for text in overhead_lines(name)), *(("field", text) for text in field_texts(entry)),
         ("switch on", in_yaml({name: entry.patch})[1:-1]),
     ]  # fmt: skip
     lines = [f"{card.title}  [{name}, {card.family}]"]

@@ -22,6 +22,7 @@ from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import SpecError
 from pipeline.spec.field_cards import cards_of_patch
+from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.records import run_key
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
 from pipeline.training.optimizer import check_optimizer
@@ -267,5 +268,6 @@ def factor_cards(grid: GridSpec) -> dict[str, Card]:
         kinds = [item["kind"] for item in (*patch.get("strategies", ()), *patch.get("recipes", ()))]
         brought = {kind: card for kind in kinds if (card := card_of(kind)) is not None}
         for name, card in (brought | cards_of_patch(patch)).items():
-            cards[factor if factor not in cards else f"{factor}: {name}"] = card
+            measured = card.model_copy(update={"overhead": overhead_lines(name)})
+            cards[factor if factor not in cards else f"{factor}: {name}"] = measured
     return cards

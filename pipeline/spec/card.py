@@ -27,3 +27,4 @@ class Card(Frozen):
     tasks: frozenset[str] = frozenset({"classify"})
     clashes: dict[str, str] = Field(default={}, description="kind that it cannot be combined with -> the reason")
     defaults_from: str = ""
+    overhead: tuple[str, ...] = Field((), description="measured, one sentence each (spec/overhead.py)")

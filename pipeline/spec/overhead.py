@@ -39,7 +39,7 @@ def measured_overheads() -> dict[str, tuple[Overhead, ...]]:
     return TypeAdapter(dict[str, tuple[Overhead, ...]]).validate_python(json.loads(MEASURED.read_text()))
 
 
-def overhead_lines(kind: str) -> list[str]:
+def overhead_lines(kind: str) -> tuple[str, ...]:
     """One sentence per measurement."""
     lines = []
     for one in measured_overheads().get(kind, ()):
@@ -47,7 +47,7 @@ def overhead_lines(kind: str) -> list[str]:
         if one.times_floor is not None:
             bare += f", {_said(one.times_floor)} of the least possible ({one.floor})"
         lines.append(f"{bare}; {one.num_pairs} pairs; {one.setting}")
-    return lines
+    return tuple(lines)
 
 
 def _said(ratio: Ratio) -> str:
