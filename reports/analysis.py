@@ -4,11 +4,13 @@ from reports.arms import noise_floor, pairing, summarise_arms
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
 from reports.effects import judge
+from reports.findings import hidden_changes
 from reports.load import StudyData
 from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
+from reports.unassessed import unassessed
 from reports.wording import answer, describe_setting
 
 
@@ -18,7 +20,9 @@ def analyse(study: StudyData) -> Analysis:
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness)
-    effects = with_secondary(study, judged)
+    planned = with_secondary(study, judged)
+    never_run = unassessed(plan)
+    effects = planned + tuple(effect for effect in never_run if not effect.control)
     return Analysis(
         study=plan.study,
         question=plan.question,
@@ -32,15 +36,16 @@ def analyse(study: StudyData) -> Analysis:
         headline=judged.headline,
         num_comparisons=len(judged.family.keys),
         effects=effects,
-        controls=judged.controls,
+        controls=judged.controls + tuple(effect for effect in never_run if effect.control),
         answers={factor: answer(_of(effects, factor)) for factor in dict.fromkeys(e.factor for e in effects)},
         arms=summarise_arms(study),
         completeness=completeness,
         total_cost=total_cost(study),
         noise_floor=noise_floor(judged.family.cells),
         pairing=pairing(study, (stage for key in judged.family.keys for stage in key), scale),
-        recipe_to_keep=recipe_to_keep(plan, effects),
+        recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
+        hidden_changes=hidden_changes(plan),
         warnings=study.warnings + _warnings(study, judged.controls),
     )
 

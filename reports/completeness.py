@@ -18,6 +18,7 @@ def assess_completeness(study: StudyData) -> Completeness:
         num_blocked=states.count("blocked"),
         cells=tuple(_cell(study, arm, seed) for arm in study.plan.arms for seed in study.plan.seeds),
         failures=_failures(study),
+        skipped=study.plan.skipped,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.spec.study import Comparison
 from reports.cost import step_ratio
 from reports.estimates import Family, Pair, estimate_all, make_family, make_pair, pair_key
+from reports.findings import describe_undeclared
 from reports.load import StudyData
 from reports.results import Completeness, Effect, Expectation, MethodResult, Range
 from reports.scale import Scale, scale_of_metric
@@ -21,7 +22,17 @@ from reports.stats.headline import degrees_of_freedom, headline_method
 from reports.stats.multiplicity import holm
 from reports.stats.power import ALPHA
 from reports.stats.proportion import wilson
-from reports.stats.verdict import Evidence, Ruling, Verdict, identical_runs, no_effect, not_assessed, rule, unstable
+from reports.stats.verdict import (
+    Evidence,
+    Ruling,
+    Verdict,
+    identical_runs,
+    no_effect,
+    not_assessed,
+    rule,
+    same_specification,
+    unstable,
+)
 from reports.wording import describe_setting, quote
 
 
@@ -93,7 +104,8 @@ class _Context:
     ) -> Effect:
         evidence = self._evidence(chosen, p_holm, num_comparisons)
         ruling = self._ruling(comparison, pair, evidence)
-        differences = dict(zip(pair.seeds, (float(d) for d in pair.differences), strict=True))
+        measured = () if pair.identical else zip(pair.seeds, pair.differences, strict=True)
+        differences = {seed: float(difference) for seed, difference in measured}
         every = estimate_all(self.study, self.family, pair, self.scale) if pair.informative else {}
         expected = expectation(self.study, comparison) if comparison.control else None
         effect = Effect(
@@ -108,14 +120,17 @@ class _Context:
             sentence=ruling.sentence,
             n=len(pair.seeds),
             num_seeds_planned=len(self.study.plan.seeds),
-            correlation=_correlation(pair),
+            correlation=None if pair.identical else _correlation(pair),
             differences=differences,
+            identical_seeds=pair.identical_seeds,
             others=tuple(_method_result(estimate) for estimate in every.values()),
             notes=self._notes(comparison, pair, evidence, ruling),
             step_ratio=step_ratio(self.study, *pair.key),
         )
         if evidence is None or chosen is None:
-            return effect.model_copy(update={"estimate": float(np.mean(pair.differences)) if pair.seeds else None})
+            return effect.model_copy(
+                update={"estimate": float(np.mean([*differences.values()])) if differences else None}
+            )
         update = {
             "estimate": chosen.effect,
             "ci95": _range(chosen.interval(0.95)),
@@ -150,11 +165,13 @@ class _Context:
 
     def _ruling(self, comparison: Comparison, pair: Pair, evidence: Evidence | None) -> Ruling:
         num_planned = len(self.study.plan.seeds)
-        if pair.identical or pair.key[0] == pair.key[1]:
-            return no_effect()
+        if pair.key[0] == pair.key[1]:
+            return same_specification()
         failed_with, failed_without = self._num_failed(comparison.treatment), self._num_failed(comparison.reference)
         if failed_with > failed_without:
             return unstable(failed_with, num_planned)
+        if pair.identical:
+            return no_effect(len(pair.seeds))
         if num_planned == 1:
             return not_assessed("one seed: no verdict")
         if len(pair.seeds) < 2:
@@ -188,6 +205,14 @@ class _Context:
             notes.extend(f"{name}, seed {cell.seed}: {cell.reason}" for cell in cells if cell.state == "blocked")
         if 0 < len(pair.seeds) < num_planned:
             notes.append(f"{len(pair.seeds)} of {num_planned} planned seeds")
+        if pair.identical_seeds and ruling.verdict is not Verdict.NO_EFFECT:
+            seeds = f"{len(pair.identical_seeds)} of {len(pair.seeds)} seeds"
+            notes.append(f"in {seeds} both arms trained bit for bit alike: the factor changed nothing there")
+        notes.extend(
+            f"hidden: {describe_undeclared(change)}; its effect is part of this one"
+            for change in self.study.plan.arm(comparison.treatment).undeclared
+            if comparison.factor in change.factors
+        )
         if evidence is not None and evidence.gain.num_seeds == 2:
             notes.append("2 seeds: noise pooled over all arms, which assumes that they scatter alike")
         clear = ruling.verdict.helps or ruling.verdict.hurts or ruling.verdict is Verdict.SUGGESTIVE
@@ -204,7 +229,8 @@ def _as_expected(expected: Expectation | None, ruling: Ruling, chosen: Estimate 
     if expected is None:
         return None
     if ruling.verdict is Verdict.NO_EFFECT:
-        return expected == "no evidence"
+        # Not even luck differed, so a placebo that shows nothing has tested nothing.
+        return None if expected == "no evidence" else False
     if chosen is None or not chosen.has_spread:
         # A control that could not be judged has neither passed nor failed; one that only diverged did hurt.
         return True if expected == "hurts" and ruling.verdict is Verdict.UNSTABLE else None

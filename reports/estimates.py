@@ -13,6 +13,7 @@ from reports.stats.estimate import Estimate, Method
 from reports.stats.moderated import moderated_effect, prior_variance
 from reports.stats.paired import paired_effect
 from reports.stats.pooled import TwoWayFit, fit_two_way
+from reports.traces import Metrics, same_metrics, same_trace
 
 PairKey = tuple[str, str]
 """Stage hashes of treatment and reference: two comparisons with the same runs are one test."""
@@ -26,13 +27,18 @@ class Pair:
     seeds: tuple[int, ...]
     treatment: np.ndarray  # [num_seeds]
     reference: np.ndarray  # [num_seeds]
-    identical: bool  # every metric equal bit for bit, in every common seed
+    identical_seeds: tuple[int, ...]  # of `seeds`: those in which the two arms trained bit for bit alike
     seeds_do_nothing: bool  # one of the arms has the same metrics, bit for bit, with every seed
 
     @property
     def differences(self) -> np.ndarray:
         """[num_seeds] treatment minus reference."""
         return self.treatment - self.reference
+
+    @property
+    def identical(self) -> bool:
+        """Whether the two arms trained bit for bit alike in every seed they share, and there is one."""
+        return bool(self.seeds) and self.identical_seeds == self.seeds
 
     @property
     def informative(self) -> bool:
@@ -73,7 +79,7 @@ def make_pair(study: StudyData, key: PairKey, scale: Scale) -> Pair:
         seeds=seeds,
         treatment=np.array([score(study, key[0], seed, scale) for seed in seeds], dtype=float),
         reference=np.array([score(study, key[1], seed, scale) for seed in seeds], dtype=float),
-        identical=len(seeds) > 0 and treatment == reference,
+        identical_seeds=tuple(seed for seed in seeds if same_trace(study, (key[0], seed), (key[1], seed))),
         seeds_do_nothing=len(seeds) > 1 and (_all_equal(treatment) or _all_equal(reference)),
     )
 
@@ -101,16 +107,21 @@ def fit_cells(study: StudyData, stages: Sequence[str], scale: Scale) -> CellFit:
     """
     row_of: dict[str, int] = {}
     kept: list[str] = []
-    seen: list[list[dict[str, float] | None]] = []
+    seen: list[list[Metrics | None]] = []
+    rows_by_score: dict[tuple[float | None, ...], list[int]] = {}  # only arms with equal scores can be copies
     for stage in dict.fromkeys(stages):
         finished = [study.finished((stage, seed)) for seed in study.plan.seeds]
         metrics = [None if record is None else record.metrics for record in finished]
         if not any(metrics):
             continue
-        if metrics not in seen:
+        alike = rows_by_score.setdefault(tuple(score(study, stage, seed, scale) for seed in study.plan.seeds), [])
+        row = next((row for row in alike if _copies(seen[row], metrics)), None)
+        if row is None:
+            row = len(kept)
+            alike.append(row)
             seen.append(metrics)
             kept.append(stage)
-        row_of[stage] = seen.index(metrics)
+        row_of[stage] = row
     return CellFit(fit_two_way(score_matrix(study, kept, scale)), row_of, len(kept))
 
 
@@ -153,6 +164,11 @@ def estimate_all(study: StudyData, family: Family, pair: Pair, scale: Scale) -> 
         if cells.fit.can_compare(treatment, reference):
             found[Method.POOLED] = cells.fit.effect(treatment, reference)
     return found
+
+
+def _copies(one: list[Metrics | None], other: list[Metrics | None]) -> bool:
+    """Of two arms that finished the same seeds: whether their metrics are equal in each."""
+    return all(a is None or b is None or same_metrics(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _all_equal(metrics: list[dict[str, float]]) -> bool:

@@ -2,19 +2,27 @@
 
 from typing import Any
 
-from pipeline.spec.study import Arm, StudyPlan
+from pipeline.spec.records import HIGHER_IS_BETTER
+from pipeline.spec.study import Arm, SkippedArm, StudyPlan
 from reports.results import Effect, Recipe
 from reports.stats.verdict import Verdict
 
 RULE = (
     "Bare, plus every factor that helps when added to bare and does not hurt where it is part of the full recipe; "
-    "a factor tried in only one of the two must help there."
+    "a factor tried in only one of the two must help there. Of factors that cannot be together, those with the larger "
+    "estimates."
 )
 
 
 def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
-    """Apply the rule, and say whether exactly that recipe was run."""
-    kept = tuple(factor for factor in dict.fromkeys(e.factor for e in effects) if _earned(factor, effects))
+    """Apply the rule, and say whether exactly that recipe was run.
+
+    Args:
+        plan: of the study.
+        effects: of its comparisons; those that a skipped arm made impossible say nothing, so they are left out.
+    """
+    earned = tuple(factor for factor in dict.fromkeys(e.factor for e in effects) if _earned(factor, effects))
+    kept, why_not = _together(plan, earned, effects)
     exact = next((arm for arm in plan.arms if set(arm.factors) == set(kept)), None)
     if exact is not None:
         recipe = exact.recipe
@@ -24,8 +32,9 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
         factors=kept,
         recipe=recipe,
         arm=None if exact is None else exact.name,
+        left_out=tuple(why_not),
         rule=RULE,
-        sentence=_sentence(kept, exact, effects),
+        sentence=" ".join([_sentence(kept, exact, effects), *why_not.values()]),
     )
 
 
@@ -34,6 +43,43 @@ def _earned(factor: str, effects: tuple[Effect, ...]) -> bool:
     added = [effect for effect in own if effect.context == "added to bare"]
     must_help = added or own
     return all(effect.verdict.helps for effect in must_help) and not any(effect.verdict.hurts for effect in own)
+
+
+def _together(
+    plan: StudyPlan, earned: tuple[str, ...], effects: tuple[Effect, ...]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The factors that can be together, and a sentence on each that had to give way to one with a larger estimate."""
+    kept: list[str] = []
+    why_not: dict[str, str] = {}
+    for factor in sorted(earned, key=lambda name: -_gain(plan, name, effects)):
+        obstacle = _obstacle(plan, (*kept, factor))
+        if obstacle is None:
+            kept.append(factor)
+        else:
+            others = " + ".join(name for name in obstacle.clash if name in kept) or "bare"
+            why_not[factor] = f"{factor} helps too, but cannot be beside {others}: {obstacle.reason}."
+    return tuple(factor for factor in earned if factor in kept), why_not
+
+
+def _gain(plan: StudyPlan, factor: str, effects: tuple[Effect, ...]) -> float:
+    own = [e for e in effects if e.factor == factor and e.estimate is not None and e.verdict.helps]
+    sign = 1.0 if HIGHER_IS_BETTER[plan.metric.name] else -1.0
+    return max((sign * effect.estimate for effect in own if effect.estimate is not None), default=0.0)
+
+
+def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
+    """A skipped arm that shows that these factors cannot be together; None where an arm with them was planned."""
+    wanted = set(factors)
+    if any(set(arm.factors) == wanted for arm in plan.arms):
+        return None
+    return next(
+        (
+            arm
+            for arm in plan.skipped
+            if arm.clash and (set(arm.factors) == wanted or (len(arm.clash) > 1 and wanted >= set(arm.clash)))
+        ),
+        None,
+    )
 
 
 def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:

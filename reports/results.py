@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.spec.base import Frozen
-from pipeline.spec.study import Context
+from pipeline.spec.study import Context, SkippedArm
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
@@ -81,7 +81,10 @@ class Effect(Frozen):
     mde: float | None = None
     sd: float | None = Field(default=None, description="of one paired difference, as the headline method sees it")
     correlation: float | None = Field(default=None, description="of the two arms over seeds")
-    differences: dict[int, float] = Field(description="seed -> treatment minus reference")
+    differences: dict[int, float] = Field(
+        description="seed -> treatment minus reference; empty where the arms trained alike: zeros would look measured"
+    )
+    identical_seeds: tuple[int, ...] = Field(default=(), description="in which both arms trained bit for bit alike")
     others: tuple[MethodResult, ...] = Field(default=(), description="every method, the headline's too")
     secondary: tuple[SecondaryEffect, ...] = ()
     notes: tuple[str, ...] = ()
@@ -112,7 +115,10 @@ class FailedRun(Frozen):
 
 
 class Completeness(Frozen):
-    """Planned, finished, failed and missing: of distinct training runs, and of arms by seed."""
+    """Planned, finished, failed and missing: of distinct training runs, and of arms by seed.
+
+    Skipped arms are none of these: the design asks for them, but they cannot be.
+    """
 
     num_planned: int
     num_finished: int
@@ -121,6 +127,7 @@ class Completeness(Frozen):
     num_blocked: int = Field(description="cannot run: an earlier stage failed")
     cells: tuple[RunCell, ...]
     failures: tuple[FailedRun, ...]
+    skipped: tuple[SkippedArm, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -182,12 +189,21 @@ class Pairing(Frozen):
     sentence: str
 
 
+class HiddenChange(Frozen):
+    """A field in which arms differ from bare although no factor names it, so that its effect is in the factor's."""
+
+    text: str
+    factors: tuple[str, ...] = Field(description="those that write closest to it")
+    arms: tuple[str, ...]
+
+
 class Recipe(Frozen):
     """What to keep, and whether exactly that was run."""
 
     factors: tuple[str, ...]
     recipe: dict
     arm: str | None = Field(description="the arm that is exactly this recipe; None if it was not run itself")
+    left_out: tuple[str, ...] = Field(default=(), description="factors that help, but cannot be beside those kept")
     rule: str
     sentence: str
 
@@ -217,6 +233,7 @@ class Analysis(Frozen):
     pairing: Pairing | None
     recipe_to_keep: Recipe
     plan_hash: str
+    hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def effect(self, factor: str, context: Context) -> Effect | None:

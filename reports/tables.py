@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.spec.study import StudyPlan
 from reports.figures.forest import Tone, tone_of
+from reports.findings import arms_text, skipped_by_reason
 from reports.load import StudyData
 from reports.results import Analysis, Effect, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
@@ -52,7 +53,7 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Runs of one arm that did not finish, and why."""
+    """Runs that did not finish or were never planned, and why."""
 
     who: str
     reason: str
@@ -81,12 +82,16 @@ def completeness_grid(analysis: Analysis) -> tuple[GridRow, ...]:
 
 
 def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
-    """Failed and blocked cells, those of an arm with one reason together."""
+    """Arms that were skipped, then failed and blocked cells; those with one reason together."""
+    skipped = tuple(
+        Trouble(f"{arms_text(arms)} skipped", reason)
+        for reason, arms in skipped_by_reason(analysis.completeness.skipped).items()
+    )
     seeds: dict[tuple[str, str], list[int]] = {}
     for cell in analysis.completeness.cells:
         if cell.state in ("failed", "blocked"):
             seeds.setdefault((cell.arm, cell.reason), []).append(cell.seed)
-    return tuple(
+    return skipped + tuple(
         Trouble(f"{arm}, seed{'' if len(found) == 1 else 's'} {', '.join(map(str, found))}", reason)
         for (arm, reason), found in seeds.items()
     )

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from reports.results import Analysis, CostRatio, Effect
+from reports.findings import arms_text, hidden_text, skipped_by_reason
+from reports.results import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
+from reports.stats.verdict import Verdict
 from reports.wording import range_text
 
 COLUMNS = ("factor", "added to bare", "removed from full", "verdict", "step cost")
@@ -64,6 +66,8 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{_escape(analysis.recipe_to_keep.sentence)}**",
     ]
+    lines.extend(f"\nSkipped: {_escape(line)}" for line in skipped_text(analysis))
+    lines.extend(f"\nHidden change: {_escape(hidden_text(change))}" for change in analysis.hidden_changes)
     lines.extend(f"\nWarning: {_escape(warning)}" for warning in analysis.warnings)
     return "\n".join(lines) + "\n"
 
@@ -71,6 +75,24 @@ def to_markdown(analysis: Analysis) -> str:
 def to_json(analysis: Analysis) -> str:
     """The whole analysis for other programs."""
     return analysis.model_dump_json(indent=2)
+
+
+def skipped_text(analysis: Analysis) -> tuple[str, ...]:
+    """'arms full, -cosine: REASON', arms with one reason together."""
+    by_reason = skipped_by_reason(analysis.completeness.skipped)
+    return tuple(f"{arms_text(arms)}: {reason}" for reason, arms in by_reason.items())
+
+
+def status_text(done: Completeness) -> str:
+    """'44 of 45 runs finished, 1 failed', and what else there is to say."""
+    parts = [f"{done.num_finished} of {done.num_planned} runs finished", f"{done.num_failed} failed"]
+    if done.num_missing:
+        parts.append(f"{done.num_missing} to go")
+    if done.num_blocked:
+        parts.append(f"{done.num_blocked} not run")
+    if done.skipped:
+        parts.append(f"{arms_text(tuple(arm.name for arm in done.skipped))} skipped")
+    return ", ".join(parts)
 
 
 def ratio_text(ratio: CostRatio | None) -> str:
@@ -85,6 +107,8 @@ def effect_text(effect: Effect | None, scale: Scale) -> str:
     """'+0.42 pt [0.25, 0.59]'; without an interval where there is no verdict."""
     if effect is None:
         return "not planned"
+    if effect.verdict is Verdict.NO_EFFECT:
+        return "identical"
     if effect.estimate is None:
         return "no result"
     return f"{scale.difference(effect.estimate)} {range_text(effect.ci95, scale)}".rstrip()

@@ -12,6 +12,14 @@ class SpecError(ProjectError, ValueError):
     """A spec or grid says something impossible."""
 
 
+class Impossible(SpecError):
+    """Parts that are fine one by one cannot be together, such as two strategies that clash.
+
+    Validators raise it instead of a plain ValueError. A planner then skips what cannot be and goes on with the rest,
+    where a typo or a value out of range stops it.
+    """
+
+
 class DataError(ProjectError, ValueError):
     """The images or labels on disk are not what the spec promises."""
 

@@ -27,6 +27,15 @@ class PlannedStage(Frozen):
     spec: dict[str, Any] = Field(description="the resolved stage, every default written out")
 
 
+class Undeclared(Frozen):
+    """A field in which an arm differs from bare although no factor names it: usually the default of another kind."""
+
+    path: str
+    bare: Any = Field(description="bare's value; None where bare has none")
+    arm: Any = Field(description="the arm's value; None where it has none")
+    factors: tuple[str, ...] = Field(default=(), description="those that write closest to it; empty: none does")
+
+
 class Arm(Frozen):
     """A set of factors switched on. Its last stage is the one that is compared."""
 
@@ -34,11 +43,23 @@ class Arm(Frozen):
     factors: tuple[str, ...]
     stages: tuple[PlannedStage, ...]
     recipe: dict[str, Any] = Field(description="the experiment as a person would write it")
+    undeclared: tuple[Undeclared, ...] = Field(default=(), description="differences from bare that no factor names")
 
     @property
     def final(self) -> PlannedStage:
         """The stage whose metrics are the arm's."""
         return self.stages[-1]
+
+
+class SkippedArm(Frozen):
+    """An arm of the design that is not run, and why."""
+
+    name: str
+    factors: tuple[str, ...]
+    reason: str
+    clash: tuple[str, ...] = Field(
+        default=(), description="the fewest of its factors that cannot be; empty: it could be, but answers nothing"
+    )
 
 
 class Comparison(Frozen):
@@ -72,6 +93,8 @@ class StudyPlan(Frozen):
     design: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
+    skipped: tuple[SkippedArm, ...] = Field(default=(), description="arms of the design that are not run")
+    unassessed: tuple[Comparison, ...] = Field(default=(), description="comparisons that need a skipped arm")
     data: DataSummary
     cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")
     grid: dict[str, Any] = Field(default={}, description="the grid file as it was read")

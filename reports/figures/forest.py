@@ -57,8 +57,8 @@ def tone_of(effect: Effect) -> Tone:
 
 
 def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Forest | None:
-    """Draw all effects on one axis; None where there is not a single difference yet."""
-    if not any(effect.differences for effect in effects):
+    """Draw all effects on one axis; None where there is nothing to show yet: no difference, and no two arms alike."""
+    if not any(effect.differences or effect.verdict is Verdict.NO_EFFECT for effect in effects):
         return None
     axis = _axis(effects, delta)
     contexts: tuple[Context, ...] = tuple(
@@ -104,8 +104,9 @@ def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float) -> Strip:
         dot(percent(axis.at(value)), 36, 3.2, f"seed {tone}", f"seed {seed}: {scale.difference(value)}")
         for seed, value in effect.differences.items()
     )
-    seeds = ", ".join(scale.difference(value) for value in effect.differences.values())
-    label = f"{effect.factor}, {effect.context}: {effect_text(effect, scale)}; {effect.verdict}; by seed {seeds}"
+    label = f"{effect.factor}, {effect.context}: {effect_text(effect, scale)}; {effect.verdict}"
+    if effect.differences:
+        label += f"; by seed {', '.join(scale.difference(value) for value in effect.differences.values())}"
     return Strip(
         context=effect.context,
         svg=drawing(join(parts), height=STRIP_HEIGHT_PX, label=label, css="strip"),

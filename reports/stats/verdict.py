@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     NOT_ASSESSED = "not assessed"
     UNSTABLE = "unstable"
     IDENTICAL_RUNS = "identical runs"
-    NO_EFFECT = "no effect"
+    NO_EFFECT = "NO EFFECT"
 
     @property
     def helps(self) -> bool:
@@ -109,10 +109,27 @@ def identical_runs() -> Ruling:
     return Ruling(Verdict.IDENTICAL_RUNS, "identical runs: check that seeds are applied")
 
 
-def no_effect() -> Ruling:
-    """The runs with and without the factor are one and the same, bit for bit."""
-    text = "no effect: every metric is bit-identical to the reference's for every seed; check that it is applied"
+def no_effect(num_seeds: int) -> Ruling:
+    """The runs with and without the factor are the same bit for bit, in all seeds that both have finished."""
+    text = (
+        f"NO EFFECT: the factor changed nothing: the two arms trained bit for bit alike in {num_seeds} of {num_seeds} "
+        "seeds; check that it is switched on, and its strength"
+    )
     return Ruling(Verdict.NO_EFFECT, text)
+
+
+def same_specification() -> Ruling:
+    """Nothing had to run for this: the two arms were resolved to the very same stages."""
+    text = (
+        "NO EFFECT: the factor changes nothing: the two arms have the same specification and share their runs; "
+        "it sets what was set already"
+    )
+    return Ruling(Verdict.NO_EFFECT, text)
+
+
+def skipped_arm(arm: str, reason: str) -> Ruling:
+    """A comparison of the design that needs an arm that was not run."""
+    return Ruling(Verdict.NOT_ASSESSED, f"not assessed: arm {arm} skipped ({reason})")
 
 
 def _with_interval(gain: Estimate, interval: Interval, scale: Scale) -> str:

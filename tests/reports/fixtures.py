@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,16 @@ from pipeline.spec.records import (
     run_key,
 )
 from pipeline.spec.schedule import Cosine
-from pipeline.spec.study import Arm, Comparison, DataSummary, Metric, PlannedStage, StudyPlan
+from pipeline.spec.study import (
+    Arm,
+    Comparison,
+    DataSummary,
+    Metric,
+    PlannedStage,
+    SkippedArm,
+    StudyPlan,
+    Undeclared,
+)
 
 FACTORS = {  # points of top-1 it adds: alone, and on top of all others
     "cosine": (3.2, 2.9),
@@ -174,6 +184,61 @@ def write_home(home: Path, options: Options | None = None) -> StudyPlan:
     timings = [t.model_dump_json() for round in range(5) for arm in plan.arms for t in [_timing(arm, round, rng)]]
     (home / "timings.jsonl").write_text("\n".join(timings) + "\n")
     return plan
+
+
+def train_alike(home: Path, plan: StudyPlan, arm: str, reference: str, seeds: tuple[int, ...]) -> None:
+    """As if these runs of an arm had trained bit for bit like the reference's: metrics, curves and predictions."""
+    to, of = (plan.arm(name).final.stage_hash for name in (arm, reference))
+    path = home / "records.jsonl"
+    records = [RunRecord.model_validate_json(line) for line in path.read_text().splitlines()]
+    metrics = {record.seed: record.metrics for record in records if record.stage_hash == of}
+    changed = [
+        record.model_copy(update={"metrics": metrics[record.seed]})
+        if record.stage_hash == to and record.seed in seeds
+        else record
+        for record in records
+    ]
+    path.write_text("".join(record.model_dump_json() + "\n" for record in changed))
+    for seed in seeds:
+        for name in ("curves.json", "predictions.npz"):
+            shutil.copy(home / "runs" / run_key(of, seed) / name, home / "runs" / run_key(to, seed) / name)
+
+
+def write_plan(home: Path, plan: StudyPlan) -> StudyPlan:
+    """Replace the plan of a home that was written already."""
+    (home / "studies" / plan.study / "plan.json").write_text(plan.model_dump_json())
+    return plan
+
+
+def without_full(plan: StudyPlan, reason: str) -> StudyPlan:
+    """As the planner leaves the study when mixup and smoothing clash: what is added to bare, and the rest skipped."""
+    clash = ("mixup", "smoothing")
+    skipped = tuple(
+        SkippedArm(
+            name=arm.name,
+            factors=arm.factors,
+            reason=reason if set(clash) <= set(arm.factors) else "only ever compared with full",
+            clash=clash if set(clash) <= set(arm.factors) else (),
+        )
+        for arm in plan.arms
+        if arm.name == "full" or arm.name.startswith("-")
+    )
+    gone = {arm.name for arm in skipped}
+    lost = tuple(comparison for comparison in plan.comparisons if comparison.reference in gone)
+    return plan.model_copy(
+        update={
+            "arms": tuple(arm for arm in plan.arms if arm.name not in gone),
+            "comparisons": tuple(comparison for comparison in plan.comparisons if comparison not in lost),
+            "skipped": skipped,
+            "unassessed": lost,
+        }
+    )
+
+
+def with_undeclared(plan: StudyPlan, changes: dict[str, tuple[Undeclared, ...]]) -> StudyPlan:
+    """The plan with changes that no factor names in some arms."""
+    arms = tuple(arm.model_copy(update={"undeclared": changes.get(arm.name, ())}) for arm in plan.arms)
+    return plan.model_copy(update={"arms": arms})
 
 
 def _record(stage: PlannedStage, seed: int, top1: float, failed: bool) -> RunRecord:

@@ -4,7 +4,7 @@ from pipeline.spec.study import Arm, Context, StudyPlan
 from reports.recipe import recipe_to_keep
 from reports.results import Effect
 from reports.stats.verdict import Verdict
-from tests.reports.fixtures import BASE, PATCHES, Options, make_plan
+from tests.reports.fixtures import BASE, PATCHES, Options, make_plan, without_full
 
 PLAN = make_plan(Options())
 
@@ -26,6 +26,9 @@ def effect(factor: str, context: Context, verdict: Verdict) -> Effect:
         (Verdict.TOO_NOISY, Verdict.HELPS, False),
         (Verdict.SUGGESTIVE, Verdict.NO_EVIDENCE, False),
         (Verdict.UNSTABLE, Verdict.HELPS, False),
+        (Verdict.NO_EFFECT, Verdict.HELPS, False),
+        (Verdict.NO_EFFECT, Verdict.NO_EFFECT, False),
+        (Verdict.HELPS, Verdict.NO_EFFECT, True),
     ],
 )
 def test_the_rule(added: Verdict, removed: Verdict, kept: bool) -> None:
@@ -93,3 +96,46 @@ def test_a_factor_of_another_kind_takes_nothing_over_from_the_old_one() -> None:
     helps = tuple(effect(name, "added to bare", Verdict.HELPS) for name in ("adamw", "other"))
     found = recipe_to_keep(with_arms(adamw={"optimizer": adamw}), helps)
     assert found.recipe == BASE | {"optimizer": adamw, "precision": "fp32"}
+
+
+def gain(factor: str, estimate: float) -> Effect:
+    return effect(factor, "added to bare", Verdict.HELPS).model_copy(update={"estimate": estimate})
+
+
+@pytest.mark.parametrize(("mixup", "smoothing", "kept"), [(2.0, 1.0, "mixup"), (1.0, 2.0, "smoothing")])
+def test_of_factors_that_clash_the_larger_estimate_stays(mixup: float, smoothing: float, kept: str) -> None:
+    plan = without_full(PLAN, "both mix")
+    found = recipe_to_keep(plan, (gain("cosine", 0.5), gain("mixup", mixup), gain("smoothing", smoothing)))
+    (out,) = {"mixup", "smoothing"} - {kept}
+    assert found.factors == ("cosine", kept) and found.left_out == (out,)
+    assert found.recipe == BASE | PATCHES["cosine"] | {"strategies": PATCHES[kept]["strategies"]}
+    assert f"{out} helps too, but cannot be beside {kept}: both mix." in found.sentence
+
+
+def test_where_lower_is_better_the_larger_fall_stays() -> None:
+    plan = without_full(make_plan(Options(metric="nll", delta=0.01)), "both mix")
+    found = recipe_to_keep(plan, (gain("mixup", -0.2), gain("smoothing", -0.1)))
+    assert found.factors == ("mixup",) and found.arm == "+mixup"
+
+
+def test_an_arm_that_was_planned_can_be_whatever_was_skipped() -> None:
+    plan = without_full(PLAN, "both mix")
+    both = PLAN.arm("full").model_copy(update={"name": "both", "factors": ("mixup", "smoothing")})
+    found = recipe_to_keep(
+        plan.model_copy(update={"arms": (*plan.arms, both)}), (gain("mixup", 1.0), gain("smoothing", 2.0))
+    )
+    assert found.factors == ("mixup", "smoothing") and found.arm == "both" and found.left_out == ()
+
+
+def test_a_factor_that_was_only_possible_in_the_full_recipe_cannot_be_kept_alone() -> None:
+    alone = (
+        without_full(PLAN, "it needs cosine")
+        .skipped[0]
+        .model_copy(update={"name": "+mixup", "factors": ("mixup",), "clash": ("mixup",)})
+    )
+    plan = PLAN.model_copy(
+        update={"skipped": (alone,), "arms": tuple(arm for arm in PLAN.arms if arm.name != "+mixup")}
+    )
+    found = recipe_to_keep(plan, (effect("mixup", "removed from full", Verdict.HELPS),))
+    assert found.factors == () and found.arm == "bare" and found.left_out == ("mixup",)
+    assert found.sentence.endswith("mixup helps too, but cannot be beside bare: it needs cosine.")

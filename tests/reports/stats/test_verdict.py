@@ -14,6 +14,8 @@ from reports.stats.verdict import (
     no_effect,
     not_assessed,
     rule,
+    same_specification,
+    skipped_arm,
     unstable,
 )
 
@@ -87,7 +89,20 @@ def test_findings_that_are_not_estimates() -> None:
     assert unstable(2, 5) == Ruling(Verdict.UNSTABLE, "unstable (2/5 failed)")
     assert not_assessed("one seed").sentence == "not assessed (one seed)"
     assert identical_runs().sentence == "identical runs: check that seeds are applied"
-    assert no_effect().verdict is Verdict.NO_EFFECT
+    assert skipped_arm("full", "a clashes with b").sentence == "not assessed: arm full skipped (a clashes with b)"
+    assert skipped_arm("full", "a clashes with b").verdict is Verdict.NOT_ASSESSED
+
+
+def test_no_effect_is_a_verdict_of_its_own_that_says_what_to_check() -> None:
+    assert no_effect(3) == Ruling(
+        Verdict.NO_EFFECT,
+        "NO EFFECT: the factor changed nothing: the two arms trained bit for bit alike in 3 of 3 seeds; check that it "
+        "is switched on, and its strength",
+    )
+    resolved_alike = same_specification()
+    assert resolved_alike.verdict is Verdict.NO_EFFECT
+    assert resolved_alike.sentence.startswith("NO EFFECT: ") and "same specification" in resolved_alike.sentence
+    assert not Verdict.NO_EFFECT.helps and not Verdict.NO_EFFECT.hurts
 
 
 def test_groups_of_verdicts() -> None:

@@ -1,0 +1,28 @@
+"""The comparisons of a design that need an arm that was skipped: they stay in the tables, with the reason."""
+
+from pipeline.spec.study import Comparison, StudyPlan
+from reports.findings import blocking_arm, why_skipped
+from reports.results import Effect
+from reports.stats.verdict import skipped_arm
+
+
+def unassessed(plan: StudyPlan) -> tuple[Effect, ...]:
+    """One row without numbers for each. They were never planned, so no correction counts them."""
+    return tuple(_row(plan, comparison) for comparison in plan.unassessed)
+
+
+def _row(plan: StudyPlan, comparison: Comparison) -> Effect:
+    arm = blocking_arm(plan, comparison)
+    ruling = skipped_arm(arm.name, why_skipped(arm))
+    return Effect(
+        factor=comparison.factor,
+        context=comparison.context,
+        treatment=comparison.treatment,
+        reference=comparison.reference,
+        control=comparison.control,
+        verdict=ruling.verdict,
+        sentence=ruling.sentence,
+        n=0,
+        num_seeds_planned=len(plan.seeds),
+        differences={},
+    )
