@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
@@ -76,10 +75,13 @@ def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
     from ablations.home import Home
     from ablations.runner import precision_of_hardware, run_study
+    from reports.findings import finding_lines
 
     place = Home.resolve(home)
     spec = _load(grid, data)
     planned = _plan(grid, spec, precision_of_hardware)
+    for line in finding_lines(planned.plan):  # before hours are spent; again below the verdicts
+        typer.echo(line, err=True)
     try:
         outcome = run_study(planned, place, spec.resources)
     except KeyboardInterrupt:
@@ -89,24 +91,23 @@ def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as
 
 
 def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
-    from ablations.display import duration
+    from ablations.display import duration, verdict_table
     from ablations.home import Home
     from ablations.mlflow_projection import tracking_uri
     from reports.analysis import analyse
+    from reports.findings import finding_lines
     from reports.load import load_study
-    from reports.text import SHORT_COLUMNS, to_json, verdict_rows
+    from reports.text import to_json
 
-    analysis = analyse(load_study(home, study))
+    found = load_study(home, study)
+    analysis = analyse(found)
     if as_json:
         _print(to_json(analysis))
     else:
         console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-        table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
-        for column in SHORT_COLUMNS:
-            table.add_column(column, overflow="fold", no_wrap=column == SHORT_COLUMNS[0])
-        for row in verdict_rows(analysis):
-            table.add_row(*row.short_cells)
-        console.print(table)
+        console.print(verdict_table(study, analysis))
+        for line in finding_lines(found.plan):
+            _print(line)
         counts = outcome.counts
         if outcome.already_done:
             _print(f"Everything is already done: {counts['finished']} runs, nothing to train.")
@@ -161,8 +162,12 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
+    from reports.findings import finding_lines
+
     planned = _plan(grid, _load(grid, data), lambda precision: precision)
     _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
+    for line in finding_lines(planned.plan):
+        _print(line)
 
 
 @app.command()
@@ -208,18 +213,14 @@ def status(
     from ablations.store import list_studies
     from reports.completeness import assess_completeness
     from reports.load import load_study
+    from reports.text import status_text
 
     place = Home.resolve(home)
     names = [study] if study else list_studies(place)
     if not names:
         _print(f"no study in {place.root} yet; try: ablate demo")
     for name in names:
-        done = assess_completeness(load_study(place.root, name))
-        parts = [f"{done.num_finished} of {done.num_planned} runs finished", f"{done.num_failed} failed"]
-        parts += [f"{done.num_missing} to go"] * bool(done.num_missing) + [f"{done.num_blocked} not run"] * bool(
-            done.num_blocked
-        )
-        _print(f"{name}: {', '.join(parts)}")
+        _print(f"{name}: {status_text(assess_completeness(load_study(place.root, name)))}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Live progress: a compact table in a terminal, a line now and then in a log."""
+"""What a run shows: live progress, a table in a terminal or a line now and then in a log, and then the verdicts."""
 
 import sys
 import time
@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from ablations.queue import Snapshot, State
+from reports.results import Analysis
+from reports.text import SHORT_COLUMNS, verdict_rows
 
 LOG_EVERY_S = 15.0
 
@@ -21,6 +23,16 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60:02d} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def verdict_table(study: str, analysis: Analysis) -> Table:
+    """A line per factor; the sentences are in the report."""
+    table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
+    for column in SHORT_COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=column == SHORT_COLUMNS[0])
+    for row in verdict_rows(analysis):
+        table.add_row(*row.short_cells)
+    return table
 
 
 class Progress:

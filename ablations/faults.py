@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline.spec.errors import Impossible
+
 _ONE_OF = re.compile(r"\^\((\w+(?:\|\w+)+)\)\$")  # a pattern that only lists words
 _NO_MAPPING = ("dict_type", "model_type", "model_attributes_type")
 
@@ -42,6 +44,11 @@ def fault_lines(error: ValidationError, where: str, model: type[BaseModel] | Non
         line = ".".join([where, *path]).strip(".")
         lines.append(f"{line}: {message}" if line else message)
     return lines
+
+
+def is_impossible(error: ValidationError) -> bool:
+    """Whether nothing is wrong but that the parts cannot be together: no typo, no value out of range."""
+    return all(isinstance(fault.get("ctx", {}).get("error"), Impossible) for fault in error.errors(include_url=False))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

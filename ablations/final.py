@@ -10,7 +10,8 @@ from ablations.designs import BARE, FULL
 from ablations.grid import Resources, parse_grid, with_data_path
 from ablations.home import Home
 from ablations.lanes import cluster_size
-from ablations.plan import Planned, build_plan
+from ablations.plan import build_plan
+from ablations.planned import Planned
 from ablations.runner import connect, job_of, precision_of_hardware
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
@@ -40,7 +41,7 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
             "format or the code changed); its weights cannot be scored as if nothing had happened"
         )
     kept = analyse(found).recipe_to_keep.arm
-    arms: list[str] = [BARE, FULL]
+    arms = [arm.name for arm in planned.plan.arms if arm.name in (BARE, FULL)]  # full may be impossible
     if kept is not None and kept not in arms:
         arms.append(kept)
     scores = score_test(planned, home, arms)

@@ -8,13 +8,13 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from ablations.designs import AnyDesign, BothWays
-from ablations.faults import fault_lines
+from ablations.faults import fault_lines, is_impossible
 from ablations.home import slug
-from ablations.merge import check_owners, experiment, merge, undot
+from ablations.merge import check_clashes, check_owners, experiment, merge, undot
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
 from pipeline.spec.data import Digits
-from pipeline.spec.errors import ProjectError, SpecError
+from pipeline.spec.errors import Impossible, ProjectError, SpecError
 from pipeline.spec.study import Metric
 
 MAX_SEEDS = 1000
@@ -107,16 +107,21 @@ class GridSpec(Frozen):
         """The same, validated.
 
         Raises:
+            Impossible: its parts cannot be together; only the reason, since that outlives the grid.
             SpecError: naming the factor that made it invalid.
         """
-        where = "base" if not switched_on else f"base + {' + '.join(switched_on)}"
-        if len(switched_on) == 1:
-            group = "controls" if switched_on[0] in self.controls else "factors"
-            where = f"{group}.{switched_on[0]}"
         try:
             return experiment(self.recipe(switched_on))
         except ValidationError as error:
-            raise SpecError("\n".join(fault_lines(error, where, ExperimentSpec))) from error
+            if is_impossible(error):
+                raise Impossible("; ".join(fault_lines(error, "", ExperimentSpec))) from error
+            raise SpecError("\n".join(fault_lines(error, self.where(switched_on), ExperimentSpec))) from error
+
+    def where(self, switched_on: tuple[str, ...]) -> str:
+        """Where in the grid these factors meet: what a message about them starts with."""
+        if len(switched_on) == 1:
+            return f"{'controls' if switched_on[0] in self.controls else 'factors'}.{switched_on[0]}"
+        return " + ".join(["base", *switched_on])
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -182,13 +187,25 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
         raise SpecError("\n".join(f"{where}: {line}" for line in fault_lines(error, "", GridSpec))) from error
     try:
         check_owners({name: patch for name, patch in grid.patches().items() if name in grid.factors})
-        grid.experiment(())
-        for name in (*grid.factors, *grid.controls):
-            grid.experiment((name,))
-        grid.experiment(tuple(grid.factors))
+        check_clashes({grid.where((name,)): patch for name, patch in grid.patches().items()})
+        _check_experiments(grid)
     except ProjectError as error:
         raise SpecError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
     return grid
+
+
+def _check_experiments(grid: GridSpec) -> None:
+    """Bare, each factor alone and all together. What cannot be is left to the planner, as long as something can."""
+    reasons: dict[tuple[str, ...], str] = {}
+    alone = [(name,) for name in (*grid.factors, *grid.controls)]
+    for switched_on in ((), *alone, tuple(grid.factors)):
+        try:
+            grid.experiment(switched_on)
+        except Impossible as error:
+            reasons[switched_on] = str(error)
+    hopeless = [()] if () in reasons else [(name,) for name in grid.factors]
+    if () in reasons or reasons.keys() >= {*hopeless, tuple(grid.factors)}:
+        raise SpecError("\n".join(f"{grid.where(factors)}: {reasons[factors]}" for factors in hopeless))
 
 
 def with_data_path(raw: dict[str, Any], path: str | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.errors import SpecError
+from pipeline.strategies import CATALOGUE
 
 SETS = ("strategies", "recipes")  # merged by kind; every other field has one owner
 Patch = Mapping[str, Any]
@@ -71,6 +72,27 @@ def check_owners(factors: Mapping[str, Patch]) -> None:
                         "Make them one factor, or leave the field to one of them"
                     )
         owners.update(dict.fromkeys(claims, factor))
+
+
+def check_clashes(patches: Mapping[str, Patch]) -> None:
+    """One factor may not switch on two strategies that clash: no arm could ever have it.
+
+    Args:
+        patches: where a patch is written -> the patch.
+
+    Raises:
+        SpecError: naming the factor and both.
+    """
+    for where, patch in patches.items():
+        written = [item.get("kind") for item in patch.get("strategies", ()) if isinstance(item, Mapping)]
+        kinds = [kind for kind in written if isinstance(kind, str) and kind in CATALOGUE]
+        for kind in kinds:
+            for other, reason in CATALOGUE[kind].card.clashes.items():
+                if other in kinds:
+                    raise SpecError(
+                        f"{where}: strategies: {kind} clashes with {other}: {reason}; this factor switches on both, so "
+                        "no arm could have it: leave one out, or make them two factors"
+                    )
 
 
 def apply_patch(base: Patch, patch: Patch) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """From a grid to the fewest training runs that answer it: arms, unique stages by content hash, and checks."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from pydantic import ValidationError
 
 from ablations.designs import lay_out
-from ablations.faults import fault_lines
+from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
+from ablations.planned import DataToPrepare, Planned, unique_runs
+from ablations.possible import leave_out
+from ablations.treatment import undeclared
 from pipeline.data.listing import ROLES, Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
@@ -20,56 +23,12 @@ from pipeline.recipes.experiment import ExperimentSpec, card_of
 from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
-from pipeline.spec.errors import SpecError
+from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.overhead import overhead_lines
-from pipeline.spec.records import run_key
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
 from pipeline.training.optimizer import check_optimizer
 from pipeline.training.schedule import check_schedule
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """One stage with one seed."""
-
-    stage: PlannedStage
-    spec: StageSpec
-    seed: int
-    data_key: str
-    arms: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """Its identity."""
-        return run_key(self.stage.stage_hash, self.seed)
-
-    @property
-    def needs(self) -> dict[str, str]:
-        """Name of an earlier stage -> its run key."""
-        return {name: run_key(stage_hash, self.seed) for name, stage_hash in self.stage.needs.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class DataToPrepare:
-    """A data set at one prepared size."""
-
-    spec: AnyData
-    listing: Listing
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The plan, and what is needed to carry it out."""
-
-    plan: StudyPlan
-    runs: tuple[PlannedRun, ...]  # in seed blocks, ancestors first
-    data: dict[str, DataToPrepare]  # data key -> what to prepare
-
-    @property
-    def num_reused(self) -> int:
-        """Runs that several arms share, counted once for each arm beyond the first."""
-        return sum(len(arm.stages) for arm in self.plan.arms) * len(self.plan.seeds) - len(self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +122,86 @@ def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageS
     """The stages of an arm.
 
     Raises:
+        Impossible: a recipe brings what cannot be in this arm.
         SpecError: naming the arm, when its stages do not fit together.
     """
     try:
         return arm.expand(bare).stages
     except ValidationError as error:
+        if is_impossible(error):
+            raise Impossible("; ".join(fault_lines(error, ""))) from error
         raise SpecError("\n".join(fault_lines(error, f"arm {name}"))) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """An arm that can be, and what is needed to carry it out."""
+
+    arm: Arm
+    specs: dict[str, StageSpec]  # by stage hash
+    keys: dict[str, str]  # stage hash -> data key
+    data: dict[str, DataToPrepare]  # by data key
+
+
+class _Builder:
+    """Turns the cells of a design into arms, one by one."""
+
+    def __init__(self, grid: GridSpec, scans: _Scans, resolve_precision: Callable[[str], str]) -> None:
+        self._grid, self._scans = grid, scans
+        self._resolve = cache(resolve_precision)  # it may ask a machine of the cluster
+        self.bare = grid.experiment(())
+        self._bare_fields = self.bare.model_dump(mode="json")
+        self._patches = grid.patches()
+
+    def build(self, name: str, factors: tuple[str, ...]) -> _Built:
+        """The arm of this name.
+
+        Raises:
+            Impossible: its parts cannot be together.
+            SpecError: one of its parts is wrong.
+        """
+        experiment = self._grid.experiment(factors)
+        hashes: dict[str, str] = {}
+        stages: list[PlannedStage] = []
+        specs: dict[str, StageSpec] = {}
+        data: dict[str, DataToPrepare] = {}
+        keys: dict[str, str] = {}
+        for written in expand(experiment, self.bare, name):
+            stage = written.model_copy(update={"precision": self._resolve(written.precision)})
+            scanned = self._scans.of(stage.data)
+            check_stage(stage, scanned, self._grid.resources.workers_per_trial, f"arm {name}, stage {stage.name}")
+            needs = {need: hashes[need] for need in stage.needs()}
+            stage_hash = stage.identity(scanned.fingerprint, needs)
+            hashes[stage.name] = stage_hash
+            specs[stage_hash] = stage
+            keys[stage_hash] = self._scans.data_key(stage.data)
+            data[keys[stage_hash]] = DataToPrepare(stage.data, scanned.listing)
+            stages.append(
+                PlannedStage(name=stage.name, stage_hash=stage_hash, needs=needs, spec=stage.model_dump(mode="json"))
+            )
+        patches = {factor: self._patches[factor] for factor in factors}
+        arm = Arm(
+            name=name,
+            factors=factors,
+            stages=tuple(stages),
+            recipe=self._grid.recipe(factors),
+            undeclared=undeclared(experiment.model_dump(mode="json"), self._bare_fields, patches),
+        )
+        return _Built(arm, specs, keys, data)
+
+    def can_be(self, factors: tuple[str, ...]) -> bool:
+        """Whether bare with these factors is possible."""
+        try:
+            self.build(" + ".join(factors), factors)
+        except Impossible:
+            return False
+        return True
 
 
 def build_plan(
     grid: GridSpec, resolve_precision: Callable[[str], str], scan_data: Callable[[AnyData], Listing] = scan
 ) -> Planned:
-    """Expand, resolve and deduplicate. Reads the data's listing, no pixels.
+    """Expand, resolve and deduplicate; arms that cannot be are left out. Reads the data's listing, no pixels.
 
     Args:
         grid: validated.
@@ -182,42 +209,36 @@ def build_plan(
         scan_data: lists a data set.
 
     Raises:
-        SpecError: an arm is impossible, or the plan is larger than `max_runs`.
+        SpecError: a factor is wrong, no factor can be compared, or the plan is larger than `max_runs`.
         DataError: the data is not what the spec says.
     """
     scans = _Scans(scan_data)
-    resolve = cache(resolve_precision)  # it may ask a machine of the cluster
+    builder = _Builder(grid, scans, resolve_precision)
     layout = lay_out(grid.design, tuple(grid.factors), tuple(grid.controls))
-    bare = grid.experiment(())
-    arms: list[Arm] = []
+    built: dict[str, _Built] = {}
+    reasons: dict[str, str] = {}
+    for cell in layout.cells:
+        try:
+            built[cell.name] = builder.build(cell.name, cell.factors)
+        except Impossible as error:
+            reasons[cell.name] = str(error)
+    possible = leave_out(layout, reasons, cache(builder.can_be))
+    parts = [built[cell.name] for cell in possible.cells]
+    arms = [part.arm for part in parts]
     specs: dict[str, StageSpec] = {}
     data: dict[str, DataToPrepare] = {}
     keys: dict[str, str] = {}
-    for cell in layout.cells:
-        recipe = grid.recipe(cell.factors)
-        hashes: dict[str, str] = {}
-        stages: list[PlannedStage] = []
-        for written in expand(grid.experiment(cell.factors), bare, cell.name):
-            stage = written.model_copy(update={"precision": resolve(written.precision)})
-            scanned = scans.of(stage.data)
-            check_stage(stage, scanned, grid.resources.workers_per_trial, f"arm {cell.name}, stage {stage.name}")
-            needs = {name: hashes[name] for name in stage.needs()}
-            stage_hash = stage.identity(scanned.fingerprint, needs)
-            hashes[stage.name] = stage_hash
-            specs.setdefault(stage_hash, stage)
-            keys[stage_hash] = scans.data_key(stage.data)
-            data.setdefault(keys[stage_hash], DataToPrepare(stage.data, scanned.listing))
-            stages.append(
-                PlannedStage(name=stage.name, stage_hash=stage_hash, needs=needs, spec=stage.model_dump(mode="json"))
-            )
-        arms.append(Arm(name=cell.name, factors=cell.factors, stages=tuple(stages), recipe=recipe))
-    runs = tuple(_unique_runs(arms, specs, keys, grid.seeds))
+    for part in reversed(parts):  # of two that share a hash or a key, the first one's counts
+        specs |= part.specs
+        data |= part.data
+        keys |= part.keys
+    runs = tuple(unique_runs(arms, specs, keys, grid.seeds))
     if len(runs) > grid.max_runs:
         raise SpecError(
             f"the plan has {len(runs)} training runs, more than max_runs={grid.max_runs}. Use fewer factors or seeds, "
             "a one-way design, or raise max_runs"
         )
-    scanned = scans.of(bare.data)
+    scanned = scans.of(builder.bare.data)
     plan = StudyPlan(
         study=grid.study,
         question=grid.question,
@@ -226,7 +247,9 @@ def build_plan(
         seeds=grid.seeds,
         design=grid.design.kind,
         arms=tuple(arms),
-        comparisons=layout.comparisons,
+        comparisons=possible.comparisons,
+        skipped=possible.skipped,
+        unassessed=possible.unassessed,
         data=DataSummary(
             fingerprint=scanned.fingerprint,
             class_names=scanned.listing.class_names,
@@ -237,28 +260,6 @@ def build_plan(
         grid=json.loads(grid.model_dump_json()),
     )
     return Planned(plan, runs, data)
-
-
-def _unique_runs(
-    arms: list[Arm], specs: dict[str, StageSpec], keys: dict[str, str], seeds: tuple[int, ...]
-) -> Iterator[PlannedRun]:
-    """Seed by seed, so that an interrupted study is balanced; ancestors before what needs them."""
-    first: dict[str, PlannedStage] = {}
-    serves: dict[str, list[str]] = {}
-    for arm in arms:
-        for stage in arm.stages:
-            first.setdefault(stage.stage_hash, stage)
-            serves.setdefault(stage.stage_hash, []).append(arm.name)
-    needed = {h for stage in first.values() for h in stage.needs.values()}
-    depth: dict[str, int] = {}
-    for stage_hash, stage in first.items():  # an arm's stages come in an order in which they can run
-        depth[stage_hash] = 1 + max((depth[h] for h in stage.needs.values()), default=-1)
-    # Within a depth by hash: shuffled, yet the same after a restart.
-    order = sorted(first, key=lambda h: (h not in needed, depth[h], h))
-    arm_names = {stage_hash: tuple(names) for stage_hash, names in serves.items()}
-    for seed in seeds:
-        for stage_hash in order:
-            yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], arm_names[stage_hash])
 
 
 def factor_cards(grid: GridSpec) -> dict[str, Card]:

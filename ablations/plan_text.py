@@ -8,7 +8,7 @@ import torch
 
 from ablations.display import duration
 from ablations.home import Home
-from ablations.plan import Planned
+from ablations.planned import Planned
 from ablations.store import read_records, read_timings
 from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
@@ -17,6 +17,7 @@ from pipeline.models.build import build_model
 from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
 from pipeline.training.precision import number_format
+from reports.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, smallest_detectable
 
 BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size
@@ -155,6 +156,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
         lines.append(f"  {arm.name:<22} {stages}{reuse}")
+    lines += finding_lines(plan)
     each = len(plan.seeds)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
@@ -196,6 +198,10 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
         "study": planned.plan.study,
         "plan_hash": planned.plan.plan_hash,
         "arms": {arm.name: [s.stage_hash for s in arm.stages] for arm in planned.plan.arms},
+        "skipped": {arm.name: why_skipped(arm) for arm in planned.plan.skipped},
+        "unassessed": [comparison.model_dump() for comparison in planned.plan.unassessed],
+        "no_effect": [comparison.model_dump() for comparison in changes_nothing(planned.plan)],
+        "hidden_changes": [change.model_dump() for change in hidden_changes(planned.plan)],
         "runs": {
             "unique": len(planned.runs),
             "finished": cost.finished,

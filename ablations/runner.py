@@ -22,7 +22,8 @@ from ablations.display import Progress, duration
 from ablations.grid import Resources
 from ablations.home import Home
 from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.plan import Planned, PlannedRun, check_batches
+from ablations.plan import check_batches
+from ablations.planned import Planned, PlannedRun
 from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from ablations.recorder import Flushed, recorder_actor
 from pipeline.data.handle import DataHandle, make_handle

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.data import AnyData
+from pipeline.spec.errors import Impossible
 from pipeline.spec.links import AnyInit, FromStage, Scratch
 from pipeline.spec.model import AnyModel
 from pipeline.spec.optim import AnyOptimizer, Budget, Compile, MemoryFormat, Precision
@@ -61,16 +62,16 @@ class Training(Frozen):
             raise ValueError(f"strategies: {', '.join(twice)} given more than once; each kind may appear once")
         for strategy in self.strategies:
             for other in sorted(strategy.card.clashes.keys() & set(kinds)):
-                raise ValueError(
+                raise Impossible(
                     f"strategies: {strategy.kind} clashes with {other}: {strategy.card.clashes[other]}; switch one of "
                     "them off"
                 )
             if reason := strategy.fault(self):
-                raise ValueError(f"strategies: {strategy.kind}: {reason}")
+                raise Impossible(f"strategies: {strategy.kind}: {reason}")
         for hook in Strategy.EXCLUSIVE:
             owners = [s.kind for s in self.strategies if overrides(s.runtime, hook)]
             if len(owners) > 1:
-                raise ValueError(
+                raise Impossible(
                     f"strategies: {' and '.join(owners)} both decide `{hook}`, which only one can; switch one "
                     "of them off"
                 )

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 
 from ablations.grid import GridSpec, parse_grid, read_yaml
-from ablations.plan import Planned, build_plan
+from ablations.plan import build_plan
+from ablations.planned import Planned
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.data import AnyData
+from pipeline.strategies import CATALOGUE
 
 HEAD = """\
 study: tricks
@@ -38,6 +41,12 @@ def made_up_listing(num_classes: int = 4, fingerprint_salt: str = "") -> Listing
         chunks=(ReadChunk(tuple(range(num)), ()),),
         notes=("made up",),
     )
+
+
+def let_clash(monkeypatch: pytest.MonkeyPatch, kind: str, other: str, reason: str = "both mix") -> None:
+    """As if the card of a strategy named another one as a clash."""
+    config = CATALOGUE[kind]
+    monkeypatch.setattr(config, "card", config.card.model_copy(update={"clashes": {other: reason}}))
 
 
 def read_text(tmp_path: Path, text: str) -> GridSpec:

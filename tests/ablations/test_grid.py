@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 
 from ablations.grid import Resources, parse_grid, read_yaml, with_data_path
-from pipeline.spec.card import Card
-from pipeline.spec.errors import SpecError
-from pipeline.strategies.mixup import MixupConfig
-from tests.ablations.grids import HEAD, MIXUP, SMOOTHING, grid, read_text
+from pipeline.spec.errors import Impossible, SpecError
+from tests.ablations.grids import HEAD, MIXUP, SMOOTHING, grid, let_clash, read_text
 
 LR = "factors: {a: {optimizer.lr: 0.2}}\n"
 
@@ -118,14 +116,48 @@ def test_every_fault_of_a_grid_is_listed_at_once(tmp_path: Path) -> None:
     assert [line.split(":")[1].strip() for line in lines] == ["max_runs", "resources.lanes", "seed"]
 
 
-def test_strategies_that_clash_are_refused_alone_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    card: Card = MixupConfig.card.model_copy(update={"clashes": {"label_smoothing": "of a reason"}})
-    monkeypatch.setattr(MixupConfig, "card", card)
-    with pytest.raises(SpecError, match=r"grid\.yaml: base \+ m \+ s: .*mixup clashes with label_smoothing"):
-        grid(factors={"m": MIXUP, "s": SMOOTHING})
+def test_a_factor_that_switches_on_two_strategies_that_clash_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_clash(monkeypatch, "mixup", "label_smoothing")
     both = {"strategies": [*MIXUP["strategies"], *SMOOTHING["strategies"]]}
-    with pytest.raises(SpecError, match=r"grid\.yaml: factors\.both: .*mixup clashes with label_smoothing"):
-        grid(factors={"both": both})
+    message = r"grid\.yaml: factors\.both: .*mixup clashes with label_smoothing: both mix; this factor switches on both"
+    with pytest.raises(SpecError, match=message):
+        grid(factors={"both": both, "m": {"optimizer.lr": 0.2}})
+    with pytest.raises(SpecError, match=r"grid\.yaml: controls\.both: .*mixup clashes with label_smoothing"):
+        grid(factors={"a": {"optimizer.lr": 0.2}}, controls={"both": both})
+
+
+def test_factors_that_clash_are_left_to_the_planner_as_typed_impossibilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_clash(monkeypatch, "mixup", "label_smoothing")
+    spec = grid(factors={"m": MIXUP, "s": SMOOTHING})
+    reason = r"^strategies: mixup clashes with label_smoothing: both mix; switch one of them off$"
+    with pytest.raises(Impossible, match=reason):
+        spec.experiment(("m", "s"))
+
+
+def test_a_value_out_of_range_beside_a_clash_is_a_fault_and_no_impossibility(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_clash(monkeypatch, "mixup", "label_smoothing")
+    base = {"strategies": SMOOTHING["strategies"]}
+    for patch in ({"strategies": [{"kind": "mixup", "alpha": -1}]}, {**MIXUP, "optimizer.lr": -1}):
+        with pytest.raises(SpecError, match=r"factors\.m\..*: Input should be greater than") as caught:
+            grid(base, factors={"m": patch, "fine": {"precision": "bf16"}})
+        assert not isinstance(caught.value, Impossible)
+
+
+def test_a_base_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_clash(monkeypatch, "mixup", "label_smoothing")
+    base = {"strategies": [*MIXUP["strategies"], *SMOOTHING["strategies"]]}
+    with pytest.raises(SpecError, match=r"^grid\.yaml: base: strategies: mixup clashes with label_smoothing"):
+        grid(base, factors={"a": {"optimizer.lr": 0.2}})
+
+
+def test_a_grid_in_which_no_factor_can_be_is_refused_with_every_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_clash(monkeypatch, "mixup", "label_smoothing")
+    tiny = {"strategies": [{"kind": "progressive_resizing", "from_px": 64}]}
+    with pytest.raises(SpecError) as caught:
+        grid({"strategies": SMOOTHING["strategies"]}, factors={"m": MIXUP, "tiny": tiny})
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("grid.yaml: factors.m: strategies: mixup clashes with label_smoothing")
+    assert second.startswith("grid.yaml: factors.tiny: strategies: progressive_resizing: from_px=64 is above")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00study"])

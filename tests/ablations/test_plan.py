@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ablations.grid import GridSpec
-from ablations.plan import Planned, _unique_runs
+from ablations.planned import Planned, unique_runs
 from pipeline.experiment import StageSpec
 from pipeline.spec.errors import SpecError
 from pipeline.spec.study import Arm, PlannedStage, StudyPlan
@@ -155,7 +155,7 @@ def test_a_chain_of_ancestors_comes_in_order_whatever_the_hashes() -> None:
         arm = Arm(name="full", factors=(), stages=tuple(chain), recipe={})
         specs: dict[str, StageSpec] = dict.fromkeys((stage.stage_hash for stage in chain), spec)
         keys = dict.fromkeys(specs, "data")
-        assert [run.stage.name for run in _unique_runs([arm], specs, keys, (0,))] == list(names)
+        assert [run.stage.name for run in unique_runs([arm], specs, keys, (0,))] == list(names)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from ablations import store
 from ablations.home import Home
-from ablations.plan import Planned
 from ablations.plan_text import (
     detectable,
     detectable_lines,
@@ -17,6 +16,7 @@ from ablations.plan_text import (
     prepared_mb_of,
     probe_step_s,
 )
+from ablations.planned import Planned
 from pipeline.data.decode import shrink
 from pipeline.data.plan import steps_per_epoch
 from pipeline.models.build import build_model

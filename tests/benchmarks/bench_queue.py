@@ -23,7 +23,8 @@ import ray
 
 from ablations.grid import GridSpec, Resources, parse_grid
 from ablations.home import Home
-from ablations.plan import Planned, build_plan
+from ablations.plan import build_plan
+from ablations.planned import Planned
 from ablations.queue import StageQueue, State, Stop, Train, queue_actor
 from ablations.runner import connect, finished_keys, job_of
 from ablations.store import append_record, read_records
