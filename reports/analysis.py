@@ -10,7 +10,7 @@ from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
-from reports.unassessed import unassessed
+from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
 
 
@@ -22,7 +22,8 @@ def analyse(study: StudyData) -> Analysis:
     judged = judge(study, completeness)
     planned = with_secondary(study, judged)
     never_run = unassessed(plan)
-    effects = planned + tuple(effect for effect in never_run if not effect.control)
+    lost = tuple(effect for effect in never_run if not effect.control)
+    effects = in_grid_order(plan, planned + lost) if lost else planned
     return Analysis(
         study=plan.study,
         question=plan.question,

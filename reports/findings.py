@@ -10,8 +10,10 @@ from reports.results import HiddenChange
 
 
 def why_skipped(arm: SkippedArm) -> str:
-    """The reason, with the factors that cannot be together where these are several."""
-    return f"factors {' and '.join(arm.clash)}: {arm.reason}" if len(arm.clash) > 1 else arm.reason
+    """The reason, with the factors that it is about."""
+    if not arm.clash:
+        return arm.reason
+    return f"factor{'' if len(arm.clash) == 1 else 's'} {' and '.join(arm.clash)}: {arm.reason}"
 
 
 def arms_text(names: tuple[str, ...]) -> str:

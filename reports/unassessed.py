@@ -11,6 +11,12 @@ def unassessed(plan: StudyPlan) -> tuple[Effect, ...]:
     return tuple(_row(plan, comparison) for comparison in plan.unassessed)
 
 
+def in_grid_order(plan: StudyPlan, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """By factor as in the grid, where rows were added behind those that were judged."""
+    place = {name: i for i, name in enumerate(plan.grid.get("factors", ()))}
+    return tuple(sorted(effects, key=lambda effect: place.get(effect.factor, len(place))))
+
+
 def _row(plan: StudyPlan, comparison: Comparison) -> Effect:
     arm = blocking_arm(plan, comparison)
     ruling = skipped_arm(arm.name, why_skipped(arm))

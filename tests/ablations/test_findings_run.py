@@ -36,7 +36,9 @@ GRID: dict[str, Any] = {
     "seeds": [0, 1],
 }
 HIDDEN = "optimizer.weight_decay: 5e-05 -> 0.05, not named by factor adamw (arms +adamw, full)"
-SKIPPED = "skipped   arm +tiny: strategies: progressive_resizing: from_px=64 is above data.image_size_px=16"
+SKIPPED = (
+    "skipped   arm +tiny: factor tiny: strategies: progressive_resizing: from_px=64 is above data.image_size_px=16"
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_the_command_warns_before_it_trains_and_again_below_the_verdicts(ran: tu
 
 def test_the_report_has_all_three(ran: tuple[CommandResult, Home]) -> None:
     page = ran[1].report("small").read_text()
-    assert "arm +tiny skipped</span> strategies: progressive_resizing: from_px=64 is above" in page
+    assert "arm +tiny skipped</span> factor tiny: strategies: progressive_resizing: from_px=64 is above" in page
     assert HIDDEN.split(" (")[0].replace(">", "&gt;") in page
     assert "NO EFFECT: the factor changed nothing" in page
 

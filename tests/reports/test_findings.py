@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spec.study import StudyPlan, Undeclared
+from pipeline.spec.study import SkippedArm, StudyPlan, Undeclared
 from reports.analysis import analyse
 from reports.findings import (
     blocking_arm,
@@ -51,7 +51,7 @@ def test_arms_that_one_reason_keeps_from_running_are_named_together() -> None:
         "only ever compared with full": ("-mixup", "-smoothing"),
     }
     alone = plan.skipped[0].model_copy(update={"clash": ("mixup",)})
-    assert why_skipped(alone) == "they clash"
+    assert why_skipped(alone) == "factor mixup: they clash"
 
 
 def test_the_arm_that_stands_in_the_way_is_the_one_that_cannot_be() -> None:
@@ -71,6 +71,28 @@ def test_lost_comparisons_keep_a_row_with_the_reason_and_count_for_nothing(skipp
     assert analysis.num_comparisons == len(FACTORS)
     judged = [effect for effect in analysis.effects if effect.context == "added to bare"]
     assert all(effect.p_holm is not None and f"over {len(FACTORS)})" in effect.detail for effect in judged)
+
+
+def test_a_factor_that_cannot_be_at_all_keeps_its_place_among_the_others(tmp_path: Path) -> None:
+    plan = without_full(write_home(tmp_path, Options(pictures=False, fail=())), "no luck")
+    lost = tuple(comparison for comparison in plan.comparisons if comparison.factor == "mixup")
+    arm = plan.arm("+mixup")
+    skipped_arm = SkippedArm(name=arm.name, factors=arm.factors, reason="no luck", clash=("mixup",))
+    changed = plan.model_copy(
+        update={
+            "arms": tuple(a for a in plan.arms if a != arm),
+            "comparisons": tuple(c for c in plan.comparisons if c not in lost),
+            "skipped": (*plan.skipped, skipped_arm),
+            "unassessed": (*plan.unassessed, *lost),
+            "grid": {"factors": {name: {} for name in FACTORS}},
+        }
+    )
+    analysis = analyse(load_study(tmp_path, write_plan(tmp_path, changed).study))
+    rows = verdict_rows(analysis)
+    assert [row.factor for row in rows if not row.control] == list(FACTORS)
+    assert [row.added_verdict for row in rows if row.factor == "mixup"] == ["not assessed"]
+    assert "added to bare: not assessed: arm +mixup skipped (factor mixup: no luck)" in analysis.answers["mixup"]
+    assert "mixup" not in analysis.recipe_to_keep.factors
 
 
 def test_the_rest_is_judged_as_a_study_that_never_asked_for_more(skipped: StudyData) -> None:
@@ -155,8 +177,11 @@ def test_a_control_that_was_skipped_is_undecided(tmp_path: Path) -> None:
     analysis = analyse(study)
     control = analysis.controls[-1]
     assert (control.factor, control.as_expected, control.verdict) == ("placebo", None, Verdict.NOT_ASSESSED)
-    assert verdict_rows(analysis)[-1].verdict == "control, undecided: not assessed: arm +placebo skipped (no luck)"
-    assert "not assessed: arm +placebo skipped (no luck)" in render(study)
+    assert (
+        verdict_rows(analysis)[-1].verdict
+        == "control, undecided: not assessed: arm +placebo skipped (factor placebo: no luck)"
+    )
+    assert "not assessed: arm +placebo skipped (factor placebo: no luck)" in render(study)
 
 
 # Changes that no factor names
