@@ -92,11 +92,12 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
     """What only shows once spec and data meet.
 
     Raises:
+        Impossible: two parts of the stage cannot be together.
         SpecError: naming the arm and the field.
     """
     check_model(stage.model, f"{where}: model")
     check_optimizer(stage.optimizer, f"{where}: optimizer")
-    check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs, f"{where}: schedule")
+    check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs)
     num_train = data.num_samples["train"]
     try:
         stage.model.head_size(len(data.listing.class_names))

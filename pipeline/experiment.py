@@ -78,7 +78,7 @@ class Training(Frozen):
         if fault := self.schedule.fault(self.budget.epochs):
             raise ValueError(fault)
         if self.schedule.momentum_at(0.0, self.budget.epochs) is not None and not self.optimizer.has_momentum:
-            raise ValueError(
+            raise Impossible(
                 f"schedule {self.schedule.kind} cycles the momentum, which is 0 in optimizer {self.optimizer.kind}; "
                 "set schedule.momentum: null, or give the optimizer momentum"
             )

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from pipeline.spec.errors import SpecError
+from pipeline.spec.errors import Impossible
 from pipeline.spec.optim import AnyOptimizer
 from pipeline.spec.schedule import AnySchedule, Plateau
 from pipeline.training.optimizer import build_optimizer, param_options
@@ -35,7 +35,7 @@ def check_schedule(spec: AnySchedule, optimizer: AnyOptimizer, num_epochs: int, 
     """Refuse a schedule that cycles the momentum of an optimizer that has none.
 
     Raises:
-        SpecError: naming both.
+        Impossible: naming both.
     """
     if spec.momentum_at(0.0, num_epochs) is not None:  # else there is nothing to build an optimizer for
         probe = nn.Linear(2, 2)
@@ -46,10 +46,10 @@ def check_momentum(spec: AnySchedule, optimizer: Optimizer, where: str) -> None:
     """The same for an optimizer that is built.
 
     Raises:
-        SpecError: naming both.
+        Impossible: naming both.
     """
     if not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
-        raise SpecError(
+        raise Impossible(
             f"{where}: {spec.kind} cycles the momentum, but {type(optimizer).__name__} has neither `momentum` nor "
             "`betas`; set schedule.momentum: null, or use another optimizer"
         )

@@ -66,6 +66,24 @@ def test_what_a_recipe_brings_may_clash_as_well(monkeypatch: pytest.MonkeyPatch)
     assert full.reason.startswith("strategies: distill clashes with mixup: a teacher wants whole images")
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "reason"),
+    [
+        (
+            {"kind": "sgd", "lr": 0.1, "momentum": 0.0},
+            "schedule one_cycle cycles the momentum, which is 0 in optimizer",
+        ),
+        ({"kind": "timm", "name": "adagrad", "lr": 0.1}, "schedule: one_cycle cycles the momentum, but Adagrad has"),
+    ],
+)
+def test_a_schedule_and_an_optimizer_that_cannot_be_together_clash_as_well(optimizer: dict, reason: str) -> None:
+    factors = {"cycle": {"schedule": {"kind": "one_cycle"}}, "other": {"optimizer": optimizer}, "mixup": MIXUP}
+    plan = plan_of(grid(factors=factors)).plan
+    assert [arm.name for arm in plan.arms] == ["bare", "+cycle", "+other", "+mixup"]
+    full = plan.skipped[0]
+    assert full.clash == ("cycle", "other") and full.reason.startswith(reason)
+
+
 def test_data_that_only_a_skipped_arm_needs_is_not_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     let_clash(monkeypatch, "mixup", "placebo")
     factors = {"fine": SMOOTHING, "large": {"data.prepared_px": 16, **MIXUP}}
