@@ -13,7 +13,12 @@ from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 
 AnyStrategy = Annotated[
-    PlaceboConfig | LabelNoiseConfig | ProgressiveResizingConfig | LabelSmoothingConfig | MixupConfig | DistillConfig,
+    PlaceboConfig
+    | LabelNoiseConfig
+    | ProgressiveResizingConfig
+    | LabelSmoothingConfig
+    | MixupConfig
+    | DistillConfig,
     Field(discriminator="kind"),
 ]
 

@@ -13,6 +13,7 @@ from pipeline.data.stream import StreamShare, open_stream
 from pipeline.training.evaluate import summarize_probs
 from pipeline.training.feed import Feed
 from pipeline.training.job import StageJob
+from pipeline.training.precision import number_format
 from pipeline.training.predict import Predictor, planned_eval
 from pipeline.training.setup import Setup
 from pipeline.training.team import Team
@@ -64,7 +65,11 @@ def close_stage(
                 yield feed.take("train", plan.epoch)[1]
 
         if passes:
-            model = chain.finish(model, batches())
+            one_pass = batches()
+            with number_format(setup.precision, team.device.type):
+                model = chain.finish(model, one_pass)
+            for _ in one_pass:  # what nobody took stands before the evaluation in the stream
+                pass
             team.average_buffers(model)
         predictor = Predictor(chain, setup.precision, team)
         if not chain.uses("calibrate"):

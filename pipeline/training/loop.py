@@ -126,7 +126,7 @@ def train_stage(
             )
             watch(EpochReport(epoch + 1, budget.epochs, losses["loss"], val["val/top1"]))
             setup.rate.after_eval(val)
-            if setup.chain.after_eval(val) is Decision.STOP:
+            if setup.chain.after_eval(val) is Decision.STOP and epoch + 1 < budget.epochs:
                 history.log.append(f"stopped after epoch {epoch + 1} of {budget.epochs}")
                 break
             if epoch + 1 < budget.epochs:  # after the last epoch there is nothing left to resume
