@@ -5,10 +5,12 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from pipeline.strategies.base import StrategyConfig
+from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.mixup import MixupConfig
+from pipeline.strategies.mixup_or_cutmix import MixupOrCutmixConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 
@@ -18,6 +20,8 @@ AnyStrategy = Annotated[
     | ProgressiveResizingConfig
     | LabelSmoothingConfig
     | MixupConfig
+    | CutmixConfig
+    | MixupOrCutmixConfig
     | DistillConfig,
     Field(discriminator="kind"),
 ]

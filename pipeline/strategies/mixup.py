@@ -1,11 +1,10 @@
 """Mixup: train on convex blends of image pairs and of their targets."""
 
-from dataclasses import replace
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
-from torch import Tensor
 
+from pipeline.data.mixing import blend_pairs
 from pipeline.spec.card import Card, Paper
 from pipeline.strategies.base import Rng, Strategy, StrategyConfig
 from pipeline.types import Batch
@@ -23,16 +22,6 @@ CARD = Card(
     ),
     defaults_from="alpha 0.2: the paper's ImageNet setting (0.1 to 0.4).",
 )
-
-
-def blend_pairs(batch: Batch, weight: float, partner: Tensor) -> Batch:
-    """Blend every sample i with sample partner[i].  partner: [N] int64, a permutation."""
-
-    def blend(x: Tensor) -> Tensor:
-        return weight * x + (1.0 - weight) * x[partner]
-
-    weights = None if batch.weights is None else blend(batch.weights)
-    return replace(batch, images=blend(batch.images), targets=blend(batch.targets), weights=weights)
 
 
 class Mixup(Strategy["MixupConfig"]):

@@ -1,11 +1,12 @@
 import numpy as np
 import torch
 
+from pipeline.data.mixing import blend_pairs
 from pipeline.spec.base import derive_seed
 from pipeline.strategies.base import Rng
 from pipeline.strategies.chain import Chain
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig, smooth
-from pipeline.strategies.mixup import MixupConfig, blend_pairs
+from pipeline.strategies.mixup import MixupConfig
 from tests.pipeline.strategies.contract import assert_same_batch, config_of, context, make_batch
 
 

@@ -7,28 +7,8 @@ from pydantic import ValidationError
 from scipy import stats
 
 from pipeline.strategies.base import Rng
-from pipeline.strategies.mixup import Mixup, MixupConfig, blend_pairs
+from pipeline.strategies.mixup import Mixup, MixupConfig
 from tests.pipeline.strategies.contract import context, make_batch
-
-
-@pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 1.0])
-def test_blending_is_the_loop_over_samples(weight: float) -> None:
-    batch = make_batch(6)
-    partner = torch.tensor([3, 0, 2, 5, 4, 1])
-    got = blend_pairs(batch, weight, partner)
-    for i, j in enumerate(partner.tolist()):
-        torch.testing.assert_close(got.images[i], weight * batch.images[i] + (1 - weight) * batch.images[j])
-        expected = torch.zeros(5)
-        expected[batch.labels[i]] += weight
-        expected[batch.labels[j]] += 1 - weight
-        torch.testing.assert_close(got.targets[i], expected)
-
-
-def test_a_weight_of_one_changes_nothing() -> None:
-    batch = make_batch()
-    got = blend_pairs(batch, 1.0, torch.arange(8).flip(0))
-    assert torch.equal(got.images, batch.images)
-    assert torch.equal(got.targets, batch.targets)
 
 
 def drawn_weight(alpha: float, number: int) -> float:
