@@ -5,8 +5,11 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from pipeline.strategies.base import StrategyConfig
+from pipeline.strategies.bce import BceConfig
+from pipeline.strategies.class_weights import ClassWeightsConfig
 from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.distill import DistillConfig
+from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.mixup import MixupConfig
@@ -18,6 +21,9 @@ AnyStrategy = Annotated[
     PlaceboConfig
     | LabelNoiseConfig
     | ProgressiveResizingConfig
+    | BceConfig
+    | FocalConfig
+    | ClassWeightsConfig
     | LabelSmoothingConfig
     | MixupConfig
     | CutmixConfig
