@@ -9,6 +9,7 @@ from pipeline.strategies.bce import BceConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
 from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.distill import DistillConfig
+from pipeline.strategies.ema import EmaConfig
 from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
@@ -16,6 +17,7 @@ from pipeline.strategies.mixup import MixupConfig
 from pipeline.strategies.mixup_or_cutmix import MixupOrCutmixConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
+from pipeline.strategies.swa import SwaConfig
 
 AnyStrategy = Annotated[
     PlaceboConfig
@@ -28,7 +30,9 @@ AnyStrategy = Annotated[
     | MixupConfig
     | CutmixConfig
     | MixupOrCutmixConfig
-    | DistillConfig,
+    | DistillConfig
+    | EmaConfig
+    | SwaConfig,
     Field(discriminator="kind"),
 ]
 
