@@ -1,6 +1,7 @@
 """The whole analysis of a study, as one typed value."""
 
 from reports.arms import noise_floor, pairing, summarise_arms
+from reports.budgets import epoch_differences
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
 from reports.effects import judge
@@ -47,7 +48,7 @@ def analyse(study: StudyData) -> Analysis:
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
         hidden_changes=hidden_changes(plan),
-        warnings=study.warnings + _warnings(study, judged.controls),
+        warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
     )
 
 

@@ -9,6 +9,7 @@ from pipeline.strategies.bce import BceConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
 from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.distill import DistillConfig
+from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
 from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
@@ -32,7 +33,8 @@ AnyStrategy = Annotated[
     | MixupOrCutmixConfig
     | DistillConfig
     | EmaConfig
-    | SwaConfig,
+    | SwaConfig
+    | EarlyStoppingConfig,
     Field(discriminator="kind"),
 ]
 
