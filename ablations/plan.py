@@ -115,8 +115,10 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
 
 
 def _sizes_on_the_way(stage: StageSpec) -> tuple[int, ...]:
-    """The smallest size of a stage that starts smaller: a network that takes it and the last takes those between."""
-    return tuple(s.from_px for s in stage.strategies if s.kind == "progressive_resizing")
+    """Other sizes that strategies ask for. A network that takes a stage's smallest and its last takes those between."""
+    smallest = [s.from_px for s in stage.strategies if s.kind == "progressive_resizing"]
+    views = [size for s in stage.strategies if s.kind == "tta" for size in s.sizes_px(stage.data.eval_size_px)]
+    return (*smallest, *views)
 
 
 def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:

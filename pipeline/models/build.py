@@ -43,7 +43,7 @@ def check_image_size(spec: AnyModel, num_classes: int, size_px: int, where: str 
     usual = f" ({native.input_size[-1]} is its usual one)" if native is not None else ""
     raise SpecError(
         f"{where}: {name} does not take images of {size_px} px: {fault}. Set data.image_size_px, and the sizes of "
-        f"progressive_resizing, to what it takes{usual}, or choose another model"
+        f"progressive_resizing and tta, to what it takes{usual}, or choose another model"
     )
 
 

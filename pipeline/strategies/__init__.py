@@ -19,6 +19,8 @@ from pipeline.strategies.mixup_or_cutmix import MixupOrCutmixConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 from pipeline.strategies.swa import SwaConfig
+from pipeline.strategies.temperature_scaling import TemperatureScalingConfig
+from pipeline.strategies.tta import TtaConfig
 
 AnyStrategy = Annotated[
     PlaceboConfig
@@ -34,7 +36,9 @@ AnyStrategy = Annotated[
     | DistillConfig
     | EmaConfig
     | SwaConfig
-    | EarlyStoppingConfig,
+    | EarlyStoppingConfig
+    | TtaConfig
+    | TemperatureScalingConfig,
     Field(discriminator="kind"),
 ]
 

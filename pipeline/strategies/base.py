@@ -113,6 +113,11 @@ class TrainingFields(Protocol):
         """Epochs and batches."""
         ...
 
+    @property
+    def strategies(self) -> "tuple[StrategyConfig, ...]":
+        """All of them, this one included."""
+        ...
+
 
 class StrategyConfig(Frozen):
     """What a user writes to switch a strategy on. Subclasses set `kind`, `card` and `runtime`."""

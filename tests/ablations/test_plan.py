@@ -177,6 +177,14 @@ def test_a_chain_of_ancestors_comes_in_order_whatever_the_hashes() -> None:
             {"factors": {"d": {"strategies": [{"kind": "distill", "teacher": {"stage": "teacher"}}]}}},
             r"arm \+d: stage 'main' needs stage 'teacher', but the earlier stages are \[\]",
         ),
+        (
+            {
+                "model": {"kind": "timm", "name": "vit_tiny_patch16_224"},
+                "data": {"kind": "image_folder", "path": "photos", "image_size_px": 224},
+            },
+            {"factors": {"t": {"strategies": [{"kind": "tta", "views": [{"kind": "scales"}]}]}}},
+            r"arm \+t.*does not take images of 196 px: .*the sizes of progressive_resizing and tta",
+        ),
         ({}, {"factors": {"big": {"budget.batch_size": 80}}}, r"arm \+big, stage main: budget\.batch_size=80"),
     ],
 )
