@@ -5,6 +5,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from pipeline.strategies.base import StrategyConfig
+from pipeline.strategies.custom import CustomConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
@@ -13,7 +14,13 @@ from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 
 AnyStrategy = Annotated[
-    PlaceboConfig | LabelNoiseConfig | ProgressiveResizingConfig | LabelSmoothingConfig | MixupConfig | DistillConfig,
+    PlaceboConfig
+    | LabelNoiseConfig
+    | ProgressiveResizingConfig
+    | LabelSmoothingConfig
+    | MixupConfig
+    | DistillConfig
+    | CustomConfig,
     Field(discriminator="kind"),
 ]
 
