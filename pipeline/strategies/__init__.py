@@ -7,6 +7,7 @@ from pydantic import Field
 from pipeline.strategies.base import StrategyConfig
 from pipeline.strategies.bce import BceConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
+from pipeline.strategies.custom import CustomConfig
 from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
@@ -38,7 +39,8 @@ AnyStrategy = Annotated[
     | SwaConfig
     | EarlyStoppingConfig
     | TtaConfig
-    | TemperatureScalingConfig,
+    | TemperatureScalingConfig
+    | CustomConfig,
     Field(discriminator="kind"),
 ]
 
