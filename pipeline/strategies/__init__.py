@@ -4,16 +4,53 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from pipeline.strategies.alternating_flip import AlternatingFlipConfig
+from pipeline.strategies.aug_mix import AugMixConfig
+from pipeline.strategies.auto_augment import AutoAugmentConfig
 from pipeline.strategies.base import StrategyConfig
+from pipeline.strategies.blur import BlurConfig
+from pipeline.strategies.class_balanced_sampling import ClassBalancedSamplingConfig
+from pipeline.strategies.color_jitter import ColorJitterConfig
+from pipeline.strategies.cutout import CutoutConfig
+from pipeline.strategies.data_fraction import DataFractionConfig
 from pipeline.strategies.distill import DistillConfig
+from pipeline.strategies.gradual_augmentation import GradualAugmentationConfig
+from pipeline.strategies.grayscale import GrayscaleConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.mixup import MixupConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
+from pipeline.strategies.rand_augment import RandAugmentConfig
+from pipeline.strategies.random_erasing import RandomErasingConfig
+from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
+from pipeline.strategies.rotation import RotationConfig
+from pipeline.strategies.trivial_augment import TrivialAugmentConfig
+from pipeline.strategies.vertical_flip import VerticalFlipConfig
 
 AnyStrategy = Annotated[
-    PlaceboConfig | LabelNoiseConfig | ProgressiveResizingConfig | LabelSmoothingConfig | MixupConfig | DistillConfig,
+    PlaceboConfig
+    | DataFractionConfig
+    | LabelNoiseConfig
+    | ClassBalancedSamplingConfig
+    | RepeatedAugmentationConfig
+    | ProgressiveResizingConfig
+    | GradualAugmentationConfig
+    | AlternatingFlipConfig
+    | VerticalFlipConfig
+    | RotationConfig
+    | AutoAugmentConfig
+    | RandAugmentConfig
+    | TrivialAugmentConfig
+    | AugMixConfig
+    | ColorJitterConfig
+    | GrayscaleConfig
+    | BlurConfig
+    | RandomErasingConfig
+    | CutoutConfig
+    | LabelSmoothingConfig
+    | MixupConfig
+    | DistillConfig,
     Field(discriminator="kind"),
 ]
 

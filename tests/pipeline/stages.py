@@ -23,6 +23,16 @@ def example(kind: str) -> dict[str, Any]:
     return CATALOGUE[kind].example().model_dump(mode="json")
 
 
+# What a stage must have for a strategy to find work in it, beyond what `digits_stage` gives.
+MIRRORED = {"augment": {"crop": {"kind": "random_resized_crop"}, "horizontal_flip_prob": 0.5}}
+NEEDS: dict[str, dict[str, Any]] = {"alternating_flip": {"data": {"kind": "digits", **MIRRORED}}}
+
+
+def stage_for(kind: str, *strategies: dict[str, Any], **changes: Any) -> StageSpec:
+    """A stage with these strategies in which this kind would find work."""
+    return digits_stage(*strategies, **(NEEDS.get(kind, {}) | changes))
+
+
 def digits_stage(*strategies: dict[str, Any], **changes: Any) -> StageSpec:
     """A tiny network on the digits, three epochs of four steps, in float32 on any machine."""
     fields = {

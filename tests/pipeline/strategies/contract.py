@@ -1,6 +1,7 @@
 """What every entry of the catalogue promises, whatever its trick. One battery, run on each of them."""
 
 import json
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.strategies.chain import Chain
 from pipeline.tasks.classify import cross_entropy, one_hot
 from pipeline.training.network import edited_model
 from pipeline.types import Batch
+from tests.pipeline.strategies.pictures import picture
 
 NUM_CLASSES = 5
 IMAGE_PX = 16
@@ -138,6 +140,26 @@ def check_same_rng_same_result(kind: str) -> None:
     assert_same_batch(first["batch"], second["batch"])
 
 
+def check_row_transforms(kind: str) -> None:
+    """Edits of single images travel to other processes, name the kind's own stream, and write into nothing given."""
+    transforms = config_of(kind).runtime(config_of(kind), context()).row_transforms()
+    assert len({transform.name for transform in transforms}) == len(transforms)
+    for transform in transforms:
+        assert transform.name.split(".")[0] == kind, "else two strategies would share a random stream"
+        sent = pickle.loads(pickle.dumps(transform))
+        edited = []
+        for seed in range(20):
+            image = picture(IMAGE_PX, seed)
+            before = image.copy()
+            result = transform(image, np.random.default_rng(seed), 1.0)
+            np.testing.assert_array_equal(result, sent(image, np.random.default_rng(seed), 1.0))
+            assert result.shape == image.shape and result.dtype == np.uint8
+            np.testing.assert_array_equal(image, before)
+            np.testing.assert_array_equal(transform(image, np.random.default_rng(seed), 0.0), image)
+            edited.append(not np.array_equal(result, image))
+        assert any(edited)
+
+
 def two_steps(kind: str) -> tuple[list[dict[str, float]], list[Tensor]]:
     """Train a tiny network for two steps through the chain."""
     torch.manual_seed(0)
@@ -173,5 +195,6 @@ BATTERY = (
     check_card,
     check_hooks,
     check_same_rng_same_result,
+    check_row_transforms,
     check_two_steps,
 )

@@ -16,7 +16,7 @@ from pipeline.training.job import StageJob
 from pipeline.training.loop import EpochReport
 from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
-from tests.pipeline.stages import digits_stage, example, train_alone
+from tests.pipeline.stages import digits_stage, example, stage_for, train_alone
 from tests.pipeline.training.teachers import job_in
 
 TOGETHER = ("placebo", "label_noise", "progressive_resizing", "label_smoothing", "mixup")
@@ -32,7 +32,10 @@ STAGES = {
     # No gain is large enough, so the rate drops after the second epoch: but only for who remembers the first.
     "plateau": digits_stage(schedule={"kind": "plateau", "patience": 0, "min_delta": 10.0}),
     **{kind: digits_stage(optimizer=config.example().model_dump(mode="json")) for kind, config in OPTIMIZERS.items()},
-    **{kind: digits_stage(example(kind)) for kind in CATALOGUE},
+    **{kind: stage_for(kind, example(kind)) for kind in CATALOGUE},
+    "larger batches of smaller images": digits_stage(
+        {"kind": "progressive_resizing", "from_px": 8, "batch": "by_pixels", "shape": "steps", "num_steps": 1}
+    ),
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
 

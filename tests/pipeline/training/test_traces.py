@@ -10,15 +10,30 @@ from pipeline.data.handle import DataHandle
 from pipeline.result import StageResult
 from pipeline.strategies import CATALOGUE
 from pipeline.training.job import StageJob
-from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
+from tests.pipeline.stages import example, stage_for, stage_job, train_alone
 from tests.pipeline.training.teachers import job_in
 
 NEUTRAL = [kind for kind, config in CATALOGUE.items() if config.neutral() is not None]
 
 
+class Bares:
+    """Stages without a strategy, each trained once."""
+
+    def __init__(self, digits: DataHandle, folder: Path) -> None:
+        self._digits, self._folder = digits, folder
+        self._known: dict[str, StageResult] = {}
+
+    def beside(self, kind: str) -> StageResult:
+        """The result to compare this kind's with."""
+        job = stage_job(stage_for(kind), self._folder)
+        if job.key not in self._known:
+            self._known[job.key] = train_alone(job, self._digits)
+        return self._known[job.key]
+
+
 @pytest.fixture(scope="module")
-def bare(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageResult:
-    return train_alone(stage_job(digits_stage(), tmp_path_factory.mktemp("bare")), digits)
+def bare(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> Bares:
+    return Bares(digits, tmp_path_factory.mktemp("bare"))
 
 
 def trace(result: StageResult) -> dict[str, Any]:
@@ -28,18 +43,18 @@ def trace(result: StageResult) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", CATALOGUE)
 def test_switching_it_on_changes_the_trace(
-    digits: DataHandle, teacher: StageJob, bare: StageResult, tmp_path: Path, kind: str
+    digits: DataHandle, teacher: StageJob, bare: Bares, tmp_path: Path, kind: str
 ) -> None:
-    result = train_alone(job_in(tmp_path / "on", digits_stage(example(kind)), teacher), digits)
-    assert trace(result) != trace(bare)
+    result = train_alone(job_in(tmp_path / "on", stage_for(kind, example(kind)), teacher), digits)
+    assert trace(result) != trace(bare.beside(kind))
     assert all(np.isfinite(values).all() for values in result.curves.series.values())
 
 
 @pytest.mark.parametrize("kind", NEUTRAL)
 def test_at_its_neutral_limit_it_is_bare_bit_for_bit(
-    digits: DataHandle, teacher: StageJob, bare: StageResult, tmp_path: Path, kind: str
+    digits: DataHandle, teacher: StageJob, bare: Bares, tmp_path: Path, kind: str
 ) -> None:
     neutral = CATALOGUE[kind].neutral()
     assert neutral is not None
-    spec = digits_stage(neutral.model_dump(mode="json"))
-    assert trace(train_alone(job_in(tmp_path / "on", spec, teacher), digits)) == trace(bare)
+    spec = stage_for(kind, neutral.model_dump(mode="json"))
+    assert trace(train_alone(job_in(tmp_path / "on", spec, teacher), digits)) == trace(bare.beside(kind))

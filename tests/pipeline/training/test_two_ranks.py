@@ -11,7 +11,7 @@ import torch
 from pipeline.data.handle import DataHandle
 from pipeline.strategies import CATALOGUE
 from pipeline.training.job import StageJob
-from tests.pipeline.stages import digits_stage, example, train_alone
+from tests.pipeline.stages import example, stage_for, train_alone
 from tests.pipeline.training.teachers import job_in
 from tests.pipeline.training.two_ranks import BUDGET
 
@@ -56,7 +56,7 @@ def test_the_number_of_workers_changes_sums_by_rounding_only(
     ranks: list[dict[str, Any]], digits: DataHandle, teacher: StageJob, tmp_path: Path, name: str
 ) -> None:
     strategies = () if name == "bare" else (example(name),)
-    job = job_in(tmp_path / "alone", digits_stage(*strategies, budget=BUDGET), teacher)
+    job = job_in(tmp_path / "alone", stage_for(name, *strategies, budget=BUDGET), teacher)
     alone = train_alone(job, digits).curves.series
     for key, values in ranks[0][name]["series"].items():
         np.testing.assert_allclose(values, alone[key], rtol=2e-3, atol=2e-3, err_msg=key)

@@ -22,7 +22,7 @@ from pipeline.training.closing import Closed
 from pipeline.training.loop import train_stage
 from pipeline.training.team import Team
 from tests.pipeline.conftest import prepared_here
-from tests.pipeline.stages import SHARE, digits_stage, example, nobody
+from tests.pipeline.stages import SHARE, example, nobody, stage_for
 from tests.pipeline.training.teachers import job_in, train_teacher
 
 BUDGET = {"epochs": 2, "batch_size": 64, "num_shards": 2}
@@ -56,7 +56,7 @@ def main(rank: int, store: str, folder: Path) -> None:
     )
     outcomes: dict[str, Any] = {}
     for name, strategies in {"bare": (), **{kind: (example(kind),) for kind in CATALOGUE}}.items():
-        job = job_in(folder / f"{name}-{rank}", digits_stage(*strategies, budget=BUDGET), teacher)
+        job = job_in(folder / f"{name}-{rank}", stage_for(name, *strategies, budget=BUDGET), teacher)
         with keeping_weights() as kept:
             result = train_stage(job, data, Team(rank, 2, torch.device("cpu")), SHARE, nobody)
         outcomes[name] = {"weights": kept, "series": result.curves.series, "metrics": result.record.metrics}
