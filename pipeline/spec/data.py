@@ -130,7 +130,9 @@ class Digits(DataSpec):
     std: Triple = (0.35, 0.35, 0.35)
     val_frac: float = Field(0.45, gt=0, lt=1)
     test_frac: float = Field(0.25, ge=0, lt=1)
-    num_train: int = Field(300, ge=20, le=800, description="few, so that there is something to gain")
+    num_train: int = Field(
+        300, ge=20, le=800, description="of all ten classes; few, so that there is something to gain"
+    )
 
 
 AnyData = Annotated[ImageFolder | Parquet | Digits, Field(discriminator="kind")]

@@ -20,6 +20,10 @@ from tests.pipeline.stages import digits_stage, example, stage_for, train_alone
 from tests.pipeline.training.teachers import job_in
 
 TOGETHER = ("placebo", "label_noise", "progressive_resizing", "label_smoothing", "mixup")
+AUGMENTED = (
+    *("data_fraction", "class_balanced_sampling", "repeated_augmentation", "gradual_augmentation", "rotation"),
+    *("rand_augment", "color_jitter", "blur", "random_erasing", "mixup"),
+)
 STAGES = {
     "bare": digits_stage(),
     "adamw, cosine": digits_stage(
@@ -36,6 +40,7 @@ STAGES = {
     "larger batches of smaller images": digits_stage(
         {"kind": "progressive_resizing", "from_px": 8, "batch": "by_pixels", "shape": "steps", "num_steps": 1}
     ),
+    "augmentations together": digits_stage(*(example(kind) for kind in AUGMENTED)),
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
 
