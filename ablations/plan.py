@@ -82,10 +82,18 @@ def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
     Raises:
         SpecError: naming the arm and the field.
     """
-    if steps_per_epoch(num_train, stage.budget.batch_size) < 1:
+    batch, left = stage.budget.batch_size, num_train
+    for strategy in stage.strategies:
+        if strategy.kind == "progressive_resizing":
+            batch *= strategy.largest_batch_factor(stage.data.image_size_px)
+        if strategy.kind == "data_fraction":
+            left = round(left * strategy.frac)  # rounded per class when it trains, which checks again
+    if steps_per_epoch(left, batch) < 1:
+        grown = f", which progressive_resizing raises to {batch}," if batch > stage.budget.batch_size else ""
+        kept = f", of which data_fraction keeps {left}" if left < num_train else ""
         raise SpecError(
-            f"{where}: budget.batch_size={stage.budget.batch_size} is larger than the training split "
-            f"({num_train} images); lower it"
+            f"{where}: budget.batch_size={stage.budget.batch_size}{grown} is larger than the training split "
+            f"({num_train} images{kept}); lower it"
         )
 
 

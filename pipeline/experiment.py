@@ -108,7 +108,9 @@ class StageSpec(Training):
             ancestors: name of each needed stage -> its hash; stands in for the name.
         """
         dump = self.model_dump(mode="json", exclude={"name"})
-        dump["data"] = {k: v for k, v in dump["data"].items() if k != "path"} | {"fingerprint": fingerprint}
+        seen_by_fingerprint = ("path", "classes")
+        dump["data"] = {k: v for k, v in dump["data"].items() if k not in seen_by_fingerprint}
+        dump["data"]["fingerprint"] = fingerprint
         for strategy, config in zip(dump["strategies"], self.strategies, strict=True):
             strategy["version"] = config.trick.version
             if config.trick is not config:  # whoever wrote it may name stages in any field

@@ -107,6 +107,11 @@ def transformed_rows(strategy: Strategy[Any]) -> list[np.ndarray]:
             result.shape == image.shape and result.dtype == np.uint8,
             f"{transform.name}: expected {image.shape} uint8, got {result.shape} {result.dtype}",
         )
+        still = transform(image, np.random.default_rng(6), 0.0)
+        expect(
+            np.array_equal(still, image),
+            f"{transform.name} edits the image at strength 0, where it must leave it alone",
+        )
         results.append(result)
     return results
 

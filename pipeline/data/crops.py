@@ -13,7 +13,7 @@ from pipeline.data.draws import uniforms
 from pipeline.data.index import Flip
 from pipeline.data.plan import PlannedBatch
 from pipeline.spec.base import derive_seed
-from pipeline.spec.data import DataSpec, RandomResizedCrop
+from pipeline.spec.data import DataSpec, FullImage, PadAndCrop, RandomResizedCrop, Triple
 
 NUM_TRIES = 10  # torchvision.transforms.RandomResizedCrop.get_params tries as often before it falls back
 
@@ -67,14 +67,56 @@ def random_resized_crops(draws: np.ndarray, heights: np.ndarray, widths: np.ndar
     return Crops(top, left, crop_h, crop_w, np.zeros(n, dtype=bool))
 
 
+def border_px(short_side: np.ndarray, crop: PadAndCrop) -> np.ndarray:
+    """Width of the border around an image, pixels.  short_side: [n] int64."""
+    return np.round(crop.pad_frac * short_side).astype(np.int64)
+
+
+def bordered(images: Sequence[np.ndarray], crop: PadAndCrop, mean_rgb: Triple) -> list[np.ndarray]:
+    """Images [H, W, 3] uint8 with their border, [H + 2 b, W + 2 b, 3] each."""
+    fill = tuple(round(255 * value) for value in mean_rgb)
+    kind = cv2.BORDER_REFLECT_101 if crop.fill == "reflect" else cv2.BORDER_CONSTANT
+    widths = border_px(np.asarray([min(image.shape[:2]) for image in images], dtype=np.int64), crop).tolist()
+    return [cv2.copyMakeBorder(image, b, b, b, b, kind, value=fill) for image, b in zip(images, widths, strict=True)]
+
+
+def padded_crops(
+    draws: np.ndarray, heights: np.ndarray, widths: np.ndarray, crop: PadAndCrop, strength: float
+) -> Crops:
+    """Boxes in images with their border, as torchvision's RandomCrop with padding: every place is as likely.
+
+    Args:
+        draws: [n, 2] in [0, 1).
+        heights: [n] int64, of the images without their border, pixels.
+        widths: the same.
+        crop: the border.
+        strength: 0 to 1; the share of the border that is used.
+    """
+    side = np.minimum(heights, widths)
+    border = border_px(side, crop)
+    used = np.round(strength * border).astype(np.int64)
+
+    def start(draw: np.ndarray, length: np.ndarray) -> np.ndarray:
+        return border - used + np.floor(draw * (length + 2 * used - side + 1)).astype(np.int64)
+
+    return Crops(start(draws[:, 0], heights), start(draws[:, 1], widths), side, side, np.zeros(len(side), dtype=bool))
+
+
 def train_crops(spec: DataSpec, seed: int, batch: PlannedBatch, heights: np.ndarray, widths: np.ndarray) -> Crops:
-    """The crops of one batch: a pure function of (seed, epoch, sample key)."""
+    """The crops of one batch: a pure function of (seed, epoch, sample key).
+
+    heights, widths: [n] int64, of the prepared images, pixels; boxes of PadAndCrop lie in the bordered ones.
+    """
     crop, strength = spec.augment.crop, batch.augment_strength
-    if isinstance(crop, RandomResizedCrop):
-        draws = uniforms(derive_seed(seed, "crop", batch.epoch), batch.keys, 4 * NUM_TRIES)
-        crops = random_resized_crops(draws, heights, widths, softened(crop, strength))
-    else:
-        crops = central_crops(heights, widths, spec.eval_crop_frac)
+    stream = derive_seed(seed, "crop", batch.epoch)
+    match crop:
+        case RandomResizedCrop():
+            draws = uniforms(stream, batch.keys, 4 * NUM_TRIES)
+            crops = random_resized_crops(draws, heights, widths, softened(crop, strength))
+        case PadAndCrop():
+            crops = padded_crops(uniforms(stream, batch.keys, 2), heights, widths, crop, strength)
+        case FullImage():
+            crops = central_crops(heights, widths, spec.eval_crop_frac)
     flip = mirrored(spec.augment.horizontal_flip_prob, batch.flip, seed, batch.epoch, batch.keys)
     return Crops(crops.top, crops.left, crops.height, crops.width, flip)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.listing import Listing, ReadChunk, check_listing, cut_splits
+from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, cut_splits
 from pipeline.spec.data import Digits
 
 MAX_INTENSITY = 16  # the set counts dark pixels of a 4x4 block: 0..16
@@ -22,7 +22,7 @@ def scan_digits(spec: Digits) -> Listing:
     keep = np.ones(len(ids), dtype=bool)
     keep[pool[chosen != "val"]] = False  # the rest of the pool is not used
     used = np.flatnonzero(keep)
-    listing = Listing(
+    return Listing(
         class_names=tuple(str(i) for i in range(10)),
         ids=tuple(ids[i] for i in used),
         labels=labels[used],
@@ -30,13 +30,14 @@ def scan_digits(spec: Digits) -> Listing:
         content=tuple(f"optdigits.{i}" for i in used),
         chunks=(ReadChunk(tuple(range(len(used))), (tuple(used.tolist()),)),),
     )
-    return check_listing(listing, "digits")
 
 
 def read_digits(chunk: ReadChunk) -> Iterator[tuple[int, np.ndarray]]:
     """Row number and pixels [8, 8, 3] uint8 of each digit."""
     images = _load().images
     for row, number in zip(chunk.rows, chunk.where[0], strict=True):
+        if row == NOT_ASKED_FOR:
+            continue
         grey = np.round(images[number] * (255 / MAX_INTENSITY)).astype(np.uint8)
         yield row, np.repeat(grey[:, :, None], 3, axis=2)
 

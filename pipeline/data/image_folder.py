@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import fsspec
 import numpy as np
 
-from pipeline.data.listing import Listing, ReadChunk, Role, check_listing, cut_splits
+from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role, cut_splits
 from pipeline.spec.data import ImageFolder
 from pipeline.spec.errors import DataError
 
@@ -23,7 +23,7 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
     """List the images below `spec.path`.
 
     Raises:
-        DataError: the folder is missing or empty, or its classes cannot be used.
+        DataError: the folder is missing or empty, or mixes split and class folders.
     """
     fs, root = fsspec.core.url_to_fs(spec.path)
     if not fs.isdir(root):
@@ -74,8 +74,7 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
         )
         for i in range(0, len(ids), IMAGES_PER_CHUNK)
     )
-    listing = Listing(names, ids, labels, role_array, _digests(fs, paths, details), chunks, tuple(notes))
-    return check_listing(listing, f"data.path {spec.path!r}")
+    return Listing(names, ids, labels, role_array, _digests(fs, paths, details), chunks, tuple(notes))
 
 
 def resolve_roles(
@@ -126,4 +125,5 @@ def read_image_folder(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
     url, paths = chunk.where
     fs, _ = fsspec.core.url_to_fs(url)
     for row, path in zip(chunk.rows, paths, strict=True):
-        yield row, fs.cat_file(path)
+        if row != NOT_ASKED_FOR:
+            yield row, fs.cat_file(path)

@@ -1,8 +1,9 @@
 """What a data set holds, before a pixel is read: ids, labels, splits and where the bytes are."""
 
+import difflib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,13 +13,14 @@ from pipeline.spec.errors import DataError
 
 Role = Literal["train", "val", "test"]
 ROLES: tuple[Role, ...] = ("train", "val", "test")
+NOT_ASKED_FOR = -1
 
 
 @dataclass(frozen=True, slots=True)
 class ReadChunk:
     """Rows that one task reads together. `where` is what the source's reader understands."""
 
-    rows: tuple[int, ...]
+    rows: tuple[int, ...]  # NOT_ASKED_FOR: the source has something there, but the listing left it out
     where: tuple[Any, ...]
 
 
@@ -64,6 +66,39 @@ def cut_splits(ids: Sequence[str], labels: np.ndarray, val_frac: float, test_fra
         roles[rows[:num_val]] = "val"
         roles[rows[num_val : num_val + num_test]] = "test"
     return roles
+
+
+def only_classes(listing: Listing, names: Sequence[str], where: str) -> Listing:
+    """The listing without the samples of other classes. Labels are numbered anew, in the listing's order.
+
+    Raises:
+        DataError: there is no such class.
+    """
+    for name in names:
+        if name not in listing.class_names:
+            near = difflib.get_close_matches(name, listing.class_names, n=1, cutoff=0.4)
+            shown = ", ".join(listing.class_names[:10]) + (" ..." if len(listing.class_names) > 10 else "")
+            raise DataError(
+                f"{where}: data.classes names {name!r}, but there is no such class; "
+                + (f"did you mean {near[0]!r}?" if near else f"the {len(listing.class_names)} classes are {shown}")
+            )
+    kept_names = tuple(name for name in listing.class_names if name in set(names))
+    number = np.asarray([kept_names.index(n) if n in kept_names else -1 for n in listing.class_names], dtype=np.int64)
+    labels = number[listing.labels]
+    kept = np.flatnonzero(labels >= 0)
+    row = np.full(len(labels), NOT_ASKED_FOR)
+    row[kept] = np.arange(len(kept))
+    chunks = (ReadChunk(tuple(row[list(chunk.rows)].tolist()), chunk.where) for chunk in listing.chunks)
+    return replace(
+        listing,
+        class_names=kept_names,
+        ids=tuple(listing.ids[i] for i in kept),
+        labels=labels[kept],
+        roles=listing.roles[kept],
+        content=tuple(listing.content[i] for i in kept),
+        chunks=tuple(chunk for chunk in chunks if max(chunk.rows, default=NOT_ASKED_FOR) != NOT_ASKED_FOR),
+        notes=(*listing.notes, f"{len(kept_names)} of {len(listing.class_names)} classes are used (data.classes)"),
+    )
 
 
 def check_listing(listing: Listing, where: str) -> Listing:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
-from pipeline.data.listing import Listing, ReadChunk, Role, check_listing
+from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
 
@@ -60,8 +60,7 @@ def scan_parquet(spec: Parquet) -> Listing:
     names, numbers = number_labels(raw_labels, names, spec)
     notes: list[str] = []
     role_array = resolve_roles(tuple(ids), numbers, roles, spec.val_frac, spec.test_frac, notes)
-    listing = Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
-    return check_listing(listing, f"data.path {spec.path!r}")
+    return Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
 
 
 def _labels_in_file(
@@ -158,4 +157,5 @@ def read_parquet(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
     with fs.open(path, "rb") as handle:
         table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
     for row, value in zip(chunk.rows, table.column(0).to_pylist(), strict=True):
-        yield row, value["bytes"] if isinstance(value, dict) else value
+        if row != NOT_ASKED_FOR:
+            yield row, value["bytes"] if isinstance(value, dict) else value

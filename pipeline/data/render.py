@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.data.crops import cut, eval_crops, train_crops
+from pipeline.data.crops import bordered, cut, eval_crops, train_crops
 from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import PixelReader
 from pipeline.data.transforms import RowTransform, transform_rows
-from pipeline.spec.data import DataSpec
+from pipeline.spec.data import DataSpec, PadAndCrop
 
 
 def render(
@@ -22,6 +22,8 @@ def render(
     heights, widths = np.asarray([image.shape[:2] for image in images], dtype=np.int64).reshape(-1, 2).T
     if batch.role == "train":
         crops = train_crops(spec, seed, batch, heights, widths)
+        if isinstance(spec.augment.crop, PadAndCrop):
+            images = bordered(images, spec.augment.crop, spec.mean)
     else:
         crops = eval_crops(spec, heights, widths)
     out = np.empty((len(images), batch.size_px, batch.size_px, 3), dtype=np.uint8)

@@ -6,17 +6,23 @@ import numpy as np
 
 from pipeline.data.digits import read_digits, scan_digits
 from pipeline.data.image_folder import read_image_folder, scan_image_folder
-from pipeline.data.listing import Listing, ReadChunk
+from pipeline.data.listing import Listing, ReadChunk, check_listing, only_classes
 from pipeline.data.parquet import read_parquet, scan_parquet
 from pipeline.spec.data import AnyData, Digits, ImageFolder, Parquet
 
 
 def scan(spec: AnyData) -> Listing:
-    """List the samples of any source.
+    """List the samples of any source, of the classes that the spec asks for.
 
     Raises:
         DataError: the data is not there, or not what the spec says.
     """
+    where = "digits" if isinstance(spec, Digits) else f"data.path {spec.path!r}"
+    listing = _scan_all(spec)
+    return check_listing(listing if spec.classes is None else only_classes(listing, spec.classes, where), where)
+
+
+def _scan_all(spec: AnyData) -> Listing:
     match spec:
         case ImageFolder():
             return scan_image_folder(spec)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.spec.base import Frozen
 
@@ -34,7 +34,19 @@ class FullImage(Frozen):
     kind: Literal["full_image"] = "full_image"
 
 
-AnyCrop = Annotated[RandomResizedCrop | FullImage, Field(discriminator="kind")]
+class PadAndCrop(Frozen):
+    """A border around the image, then a square of its short side at random: the usual crop of small images.
+
+    He et al. 2015 (arXiv:1512.03385, section 4.2) pad the 32 pixels of CIFAR by 4. Objects keep their size and aspect.
+    """
+
+    kind: Literal["pad_and_crop"] = "pad_and_crop"
+    pad_frac: float = Field(0.125, gt=0, le=0.5, description="border on each side, as a share of the short side")
+    # The paper pads with the mean (zeros after normalization); mirrored edges do not show where the image ends.
+    fill: Literal["reflect", "mean"] = Field("reflect", description="mirrored edges, or the data's mean colour")
+
+
+AnyCrop = Annotated[RandomResizedCrop | FullImage | PadAndCrop, Field(discriminator="kind")]
 
 
 class Augmentation(Frozen):
@@ -60,9 +72,19 @@ class DataSpec(Frozen):
     augment: Augmentation = Augmentation()
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
+    classes: tuple[str, ...] | None = Field(
+        None, description="names of the classes to use, in every split; default: all. A small set to start with"
+    )
     on_bad_image: Literal["fail", "skip"] = "fail"
     val_frac: float = Field(0.15, gt=0, lt=1)
     test_frac: float = Field(0.15, ge=0, lt=1)
+
+    @field_validator("classes")
+    @classmethod
+    def _at_least_two(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) < max(2, len(names)):
+            raise ValueError(f"expected at least two different names, but got {', '.join(names) or 'none'}")
+        return names
 
     @property
     def eval_size_px(self) -> int:
@@ -108,7 +130,9 @@ class Digits(DataSpec):
     std: Triple = (0.35, 0.35, 0.35)
     val_frac: float = Field(0.45, gt=0, lt=1)
     test_frac: float = Field(0.25, ge=0, lt=1)
-    num_train: int = Field(300, ge=20, le=800, description="few, so that there is something to gain")
+    num_train: int = Field(
+        300, ge=20, le=800, description="of all ten classes; few, so that there is something to gain"
+    )
 
 
 AnyData = Annotated[ImageFolder | Parquet | Digits, Field(discriminator="kind")]

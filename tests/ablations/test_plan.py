@@ -163,6 +163,16 @@ def test_a_chain_of_ancestors_comes_in_order_whatever_the_hashes() -> None:
     [
         ({"model": {"kind": "timm", "name": "resnet10tt"}}, {}, r"arm bare.*model\.name: .*'resnet10tt'.*resnet10t\b"),
         ({"budget": {"batch_size": 61}}, {}, r"budget\.batch_size=61 is larger than the training split \(60 images\)"),
+        (
+            {"strategies": [{"kind": "data_fraction", "frac": 0.3}]},
+            {},
+            r"batch_size=20 is larger than the training split \(60 images, of which data_fraction keeps 18\)",
+        ),
+        (
+            {"strategies": [{"kind": "progressive_resizing", "from_px": 8, "batch": "by_pixels"}]},
+            {},
+            r"batch_size=20, which progressive_resizing raises to 80, is larger than the training split",
+        ),
         ({"model": {"kind": "small_cnn", "num_classes": 3}}, {}, r"model\.num_classes=3, but the data has 4 classes"),
         ({}, {"resources": {"workers_per_trial": 2}}, r"workers_per_trial=2 cannot share budget\.num_shards=1"),
         ({}, {"max_runs": 5}, r"the plan has 6 training runs, more than max_runs=5"),

@@ -10,7 +10,7 @@ from tests.pipeline.stages import digits_stage, example
 GOLDEN = {
     "bare": "1d53e0d7f36e71b2a795acf362fa120f77aadd59e1c11ced3d7e6cd305d89974",
     "folder": "d423e4c918af7ee67b6504a72bf61d9dec930a13d98712fb386acfbda96d54ee",
-    "student": "255aa4eca0cec6443c76ddec7576a0c5564da13813886627fecae837f4025c26",
+    "student": "b285965d9ebda20815f5bc9280ba05f5bd48f4365fc1b2e1da680711f2b46841",
 }
 
 

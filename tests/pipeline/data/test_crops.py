@@ -1,18 +1,32 @@
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torchvision.transforms import InterpolationMode
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms import RandomResizedCrop as TheirCrop
 from torchvision.transforms.v2.functional import center_crop, resize
 
-from pipeline.data.crops import Crops, central_crops, cut, eval_crops, random_resized_crops, train_crops
+from pipeline.data.crops import (
+    Crops,
+    bordered,
+    central_crops,
+    cut,
+    eval_crops,
+    padded_crops,
+    random_resized_crops,
+    train_crops,
+)
 from pipeline.data.draws import sample_key, uniforms
+from pipeline.data.handle import DataHandle
 from pipeline.data.plan import PlannedBatch
-from pipeline.spec.data import Augmentation, FullImage, ImageFolder, RandomResizedCrop
+from pipeline.data.prepared import PixelReader
+from pipeline.data.render import render
+from pipeline.spec.base import derive_seed
+from pipeline.spec.data import Augmentation, Digits, FullImage, ImageFolder, PadAndCrop, RandomResizedCrop
 
 NUM = 3000
 KEYS = np.asarray([sample_key(str(i)) for i in range(NUM)], dtype=np.uint64)
@@ -94,6 +108,66 @@ def test_central_crop_is_torchvisions_within_a_pixel() -> None:
             corner = int(center_crop(place, [side, side])[0, 0, 0])
             assert abs(corner // width - crops.top[i]) <= 1
             assert abs(corner % width - crops.left[i]) <= 1
+
+
+def cifar() -> list[np.ndarray]:
+    """Images of 32 pixels that say in every pixel where it is."""
+    y, x = np.mgrid[:32, :32]
+    return [np.stack([8 * y, 8 * x, np.full((32, 32), i)], axis=2).astype(np.uint8) for i in range(40)]
+
+
+@pytest.mark.parametrize("fill", ["reflect", "mean"])
+def test_pad_and_crop_is_torchvisions_with_the_same_places(fill: Literal["reflect", "mean"]) -> None:
+    """The CIFAR recipe: 4 pixels around 32, and a crop of 32, at its own size."""
+    crop, mean = PadAndCrop(fill=fill), (0.5, 0.25, 0.125)
+    images, sizes = cifar(), np.full(40, 32)
+    crops = padded_crops(uniforms(1, KEYS[:40], 2), sizes, sizes, crop, 1.0)
+    out = np.empty((40, 32, 32, 3), dtype=np.uint8)
+    cut(bordered(images, crop, mean), crops, out)
+    for i, image in enumerate(images):
+        pixels = torch.from_numpy(image).permute(2, 0, 1)
+        if fill == "reflect":
+            theirs = v2.functional.pad(pixels, [4, 4, 4, 4], padding_mode="reflect")
+        else:
+            theirs = v2.functional.pad(pixels, [4, 4, 4, 4], fill=[128.0, 64.0, 32.0])
+        theirs = v2.functional.crop(theirs, int(crops.top[i]), int(crops.left[i]), 32, 32)
+        np.testing.assert_array_equal(out[i], theirs.permute(1, 2, 0).numpy())
+
+
+def test_every_place_of_a_padded_crop_is_as_likely() -> None:
+    sizes = np.full(NUM, 32)
+    crops = padded_crops(uniforms(1, KEYS, 2), sizes, sizes, PadAndCrop(), 1.0)
+    places = np.bincount(9 * crops.top + crops.left, minlength=81)
+    assert stats.chisquare(places).pvalue > ALPHA
+    assert set(crops.height) == set(crops.width) == {32}
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 64), (64, 40), (33, 33)])
+@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
+def test_padded_crops_are_squares_that_may_leave_the_image_by_the_border(
+    height: int, width: int, strength: float
+) -> None:
+    heights, widths = np.full(NUM, height), np.full(NUM, width)
+    crops = padded_crops(uniforms(1, KEYS, 2), heights, widths, PadAndCrop(pad_frac=0.25), strength)
+    side, border = min(height, width), round(0.25 * min(height, width))
+    used = round(strength * border)
+    assert set(crops.height) == set(crops.width) == {side}
+    assert (crops.top.min(), crops.top.max() + side) == (border - used, border + height + used)
+    assert (crops.left.min(), crops.left.max() + side) == (border - used, border + width + used)
+
+
+def test_padded_crops_are_rendered_at_the_training_size(digits: DataHandle) -> None:
+    """The way from a plan to pixels, against the same by hand with OpenCV."""
+    spec = Digits(augment=Augmentation(crop=PadAndCrop(pad_frac=0.25), horizontal_flip_prob=0))
+    rows, reader = np.arange(12), PixelReader(digits.prepared)
+    batch = PlannedBatch("train", 0, 0, 0, rows, KEYS[:12], rows, 24)
+    got = render(batch, spec, (), 5, reader)
+    tops, lefts = np.floor(uniforms(derive_seed(5, "crop", 0), KEYS[:12], 2) * 5).astype(int).T
+    for i, image in enumerate(reader.images(rows)):
+        patch = np.pad(image, ((2, 2), (2, 2), (0, 0)), "reflect")[tops[i] : tops[i] + 8, lefts[i] : lefts[i] + 8]
+        np.testing.assert_array_equal(got[i], cv2.resize(patch, (24, 24), interpolation=cv2.INTER_LINEAR))
+    evaluated = render(replace(batch, role="val"), spec, (), 5, reader)
+    np.testing.assert_array_equal(evaluated[0], cv2.resize(reader.images(rows)[0], (24, 24)))
 
 
 def test_evaluation_uses_the_central_crop_of_the_spec() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.image_folder import read_image_folder, scan_image_folder
+from pipeline.data.sources import scan
 from pipeline.spec.data import ImageFolder
 from pipeline.spec.errors import DataError
 
@@ -115,7 +116,7 @@ def test_any_file_system_of_fsspec() -> None:
 )
 def test_folders_that_cannot_be_used(tmp_path: Path, files: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        scan_image_folder(fill(tmp_path, *files))
+        scan(fill(tmp_path, *files))
 
 
 @pytest.mark.parametrize("name", ["missing", "file.txt"])

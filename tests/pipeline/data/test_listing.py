@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.draws import sample_key
-from pipeline.data.listing import Listing, ReadChunk, check_listing, cut_splits
+from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, check_listing, cut_splits, only_classes
 from pipeline.spec.errors import DataError
 
 NUM_CLASSES = 5
@@ -118,6 +118,40 @@ def test_the_fingerprint_sees_everything_else(change: dict[str, object]) -> None
 def test_data_that_cannot_answer_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_listing(listing(**changes), "here")
+
+
+def three_classes() -> Listing:
+    """Seven samples in two chunks; the second is all of one class."""
+    return listing(
+        class_names=("a", "b", "c"),
+        ids=("a/1", "b/1", "c/1", "a/2", "c/2", "b/2", "b/3"),
+        labels=np.asarray([0, 1, 2, 0, 2, 1, 1]),
+        roles=np.asarray(["train", "train", "train", "val", "val", "val", "test"]),
+        content=tuple("1234567"),
+        chunks=(ReadChunk((0, 1, 2, 3, 4), ("first",)), ReadChunk((5, 6), ("second",))),
+    )
+
+
+@pytest.mark.parametrize("names", [("a", "c"), ("c", "a")])
+def test_some_classes_only(names: tuple[str, ...]) -> None:
+    some = only_classes(three_classes(), names, "here")
+    assert some.class_names == ("a", "c"), "in the order of the data, whatever was written"
+    assert list(zip(some.ids, some.labels.tolist(), some.roles.tolist(), some.content, strict=True)) == [
+        ("a/1", 0, "train", "1"), ("c/1", 1, "train", "3"), ("a/2", 0, "val", "4"), ("c/2", 1, "val", "5")
+    ]  # fmt: skip
+    assert some.chunks == (ReadChunk((0, NOT_ASKED_FOR, 1, 2, 3), ("first",)),), "the second has nothing to read"
+    assert some.notes == ("2 of 3 classes are used (data.classes)",)
+    assert some.fingerprint != three_classes().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("B", "here: data.classes names 'B', but there is no such class; the 3 classes are a, b, c"),
+     ("bb", "data.classes names 'bb', .*; did you mean 'b'")],
+)  # fmt: skip
+def test_an_unknown_class_names_the_nearest(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        only_classes(three_classes(), ("a", name), "here")
 
 
 def test_many_missing_classes_are_cut_short() -> None:

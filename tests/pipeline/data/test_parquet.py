@@ -10,6 +10,7 @@ import pytest
 from pipeline.data import parquet
 from pipeline.data.parquet import read_parquet, scan_parquet
 from pipeline.data.prepare import decode_to_file
+from pipeline.data.sources import scan
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
 
@@ -116,7 +117,7 @@ def test_the_fingerprint_is_the_contents_not_the_place(tmp_path: Path) -> None:
 def test_labels_that_cannot_be_used(tmp_path: Path, labels: list[Any], names: list[str] | None, message: str) -> None:
     write(tmp_path / "x.parquet", labels, names)
     with pytest.raises(DataError, match=message):
-        scan_parquet(Parquet(path=str(tmp_path)))
+        scan(Parquet(path=str(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,14 @@ from pipeline.training.team import Team
 from tests.pipeline.stages import digits_stage, example, train_alone
 from tests.pipeline.training.teachers import job_in
 
-TOGETHER = ("placebo", "label_noise", "progressive_resizing", "label_smoothing", "mixup")
+AUGMENTED = (
+    *("data_fraction", "class_balanced_sampling", "repeated_augmentation", "gradual_augmentation", "rotation"),
+    *("rand_augment", "color_jitter", "blur", "random_erasing", "mixup"),
+)
+TOGETHER = (
+    *("placebo", "label_noise", "progressive_resizing", "bce", "class_weights", "label_smoothing", "mixup"),
+    *("ema", "tta", "temperature_scaling"),
+)
 STAGES = {
     "bare": digits_stage(),
     "adamw, cosine": digits_stage(
@@ -33,6 +40,10 @@ STAGES = {
     "plateau": digits_stage(schedule={"kind": "plateau", "patience": 0, "min_delta": 10.0}),
     **{kind: digits_stage(optimizer=config.example().model_dump(mode="json")) for kind, config in OPTIMIZERS.items()},
     **{kind: Subject.of(kind).stage() for kind in CATALOGUE},
+    "larger batches of smaller images": digits_stage(
+        {"kind": "progressive_resizing", "from_px": 8, "batch": "by_pixels", "shape": "steps", "num_steps": 1}
+    ),
+    "augmentations together": digits_stage(*(example(kind) for kind in AUGMENTED)),
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
 
