@@ -4,12 +4,16 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.recipes.experiment import ExperimentSpec
+from pipeline.recipes.experiment import ExperimentSpec, card_of
 from pipeline.spec.errors import SpecError
-from pipeline.strategies import CATALOGUE
 
-SETS = ("strategies", "recipes")  # merged by kind; every other field has one owner
+SETS = ("strategies", "recipes")  # merged by key; every other field has one owner
 Patch = Mapping[str, Any]
+
+
+def key_of(item: Mapping[str, Any]) -> Any:
+    """What tells an entry of a set from the others: its kind, or what `custom` names."""
+    return item.get("target") if item.get("kind") == "custom" else item.get("kind")
 
 
 def undot(patch: Patch, where: str) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def owned_fields(patch: Patch, prefix: str = "") -> set[str]:
 
 
 def check_owners(factors: Mapping[str, Patch]) -> None:
-    """Two factors may not set the same field or switch on the same kind.
+    """Two factors may not set the same field or switch on the same strategy or recipe.
 
     Raises:
         SpecError: naming both.
@@ -57,10 +61,7 @@ def check_owners(factors: Mapping[str, Patch]) -> None:
     owners: dict[str, str] = {}
     for factor, patch in factors.items():
         claims = owned_fields(patch) | {
-            f"{group}[{item.get('kind')}]"
-            for group in SETS
-            for item in patch.get(group, ())
-            if isinstance(item, Mapping)
+            f"{group}[{key_of(item)}]" for group in SETS for item in patch.get(group, ()) if isinstance(item, Mapping)
         }
         for claim in sorted(claims):
             for other, owner in owners.items():
@@ -84,15 +85,23 @@ def check_clashes(patches: Mapping[str, Patch]) -> None:
         SpecError: naming the factor and both.
     """
     for where, patch in patches.items():
-        written = [item.get("kind") for item in patch.get("strategies", ()) if isinstance(item, Mapping)]
-        kinds = [kind for kind in written if isinstance(kind, str) and kind in CATALOGUE]
-        for kind in kinds:
-            for other, reason in CATALOGUE[kind].card.clashes.items():
-                if other in kinds:
+        keys = [key_of(item) for item in patch.get("strategies", ()) if isinstance(item, Mapping)]
+        for key in keys:
+            for other, reason in _clashes_of(key).items():
+                if other in keys:
                     raise SpecError(
-                        f"{where}: strategies: {kind} clashes with {other}: {reason}; this factor switches on both, so "
+                        f"{where}: strategies: {key} clashes with {other}: {reason}; this factor switches on both, so "
                         "no arm could have it: leave one out, or make them two factors"
                     )
+
+
+def _clashes_of(key: Any) -> Mapping[str, str]:
+    """What a strategy cannot go with; whether there is such a strategy is said where its entry is validated."""
+    try:
+        card = card_of(key) if isinstance(key, str) else None
+    except SpecError:
+        return {}
+    return {} if card is None else card.clashes
 
 
 def apply_patch(base: Patch, patch: Patch) -> dict[str, Any]:

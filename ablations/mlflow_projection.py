@@ -129,7 +129,8 @@ def flatten(spec: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(spec, list | tuple) and any(isinstance(value, dict | list) for value in spec):
         for index, value in enumerate(spec):
             kind = value.get("kind", index) if isinstance(value, dict) else index
-            yield from flatten(value, f"{prefix}.{kind}")
+            name = value["target"] if kind == "custom" else kind  # several of one's own may stand side by side
+            yield from flatten(value, f"{prefix}.{name}")
     else:
         yield prefix, spec if isinstance(spec, str) else canonical_json(spec)
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ablations.designs import lay_out
 from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
+from ablations.merge import key_of
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.treatment import undeclared
@@ -269,8 +270,8 @@ def factor_cards(grid: GridSpec) -> dict[str, Card]:
     """The cards of all that the factors change: the first of a factor under its name, others under `factor: name`."""
     cards: dict[str, Card] = {}
     for factor, patch in grid.patches().items():
-        kinds = [item["kind"] for item in (*patch.get("strategies", ()), *patch.get("recipes", ()))]
-        brought = {kind: card for kind in kinds if (card := card_of(kind)) is not None}
+        keys = [key_of(item) for item in (*patch.get("strategies", ()), *patch.get("recipes", ()))]
+        brought = {key: card for key in keys if (card := card_of(key)) is not None}
         for name, card in (brought | cards_of_patch(patch)).items():
             measured = card.model_copy(update={"overhead": overhead_lines(name)})
             cards[factor if factor not in cards else f"{factor}: {name}"] = measured

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from ablations.merge import SETS, Patch
+from ablations.merge import SETS, Patch, key_of
 from pipeline.spec.study import Undeclared
 
 _ABSENT = object()
@@ -42,7 +42,7 @@ def undeclared(arm: Mapping[str, Any], bare: Mapping[str, Any], patches: Mapping
             arm=None if found.arm is _ABSENT else found.arm,
             factors=_nearest(named, found.path),
         )
-        for found in _differences(_by_kind(bare), _by_kind(arm), "")
+        for found in _differences(_by_key(bare), _by_key(arm), "")
         if not _covers(all_named, found.path)
     )
 
@@ -52,7 +52,7 @@ def _named(patch: Patch, prefix: str = "") -> Iterator[str]:
     for name, value in patch.items():
         path = f"{prefix}{name}"
         if path in SETS:
-            yield from (f"{path}.{item['kind']}" for item in value)
+            yield from (f"{path}.{key_of(item)}" for item in value)
         elif isinstance(value, Mapping) and value:
             yield from _named(value, f"{path}.")
         else:
@@ -80,9 +80,9 @@ def _shared_depth(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _by_kind(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    """Its sets as mappings from kind to member: their order says nothing."""
-    sets = {name: {item["kind"]: item for item in experiment[name]} for name in SETS if name in experiment}
+def _by_key(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Its sets as mappings from key to member: their order says nothing."""
+    sets = {name: {key_of(item): item for item in experiment[name]} for name in SETS if name in experiment}
     return {**experiment, **sets}
 
 

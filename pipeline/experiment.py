@@ -38,7 +38,7 @@ Strategies = Annotated[tuple[AnyStrategy, ...], BeforeValidator(_known_kinds)]
 def in_catalogue_order(strategies: tuple[AnyStrategy, ...]) -> tuple[AnyStrategy, ...]:
     """Equal sets hash equal: the order is the catalogue's, whatever was written."""
     order = {kind: i for i, kind in enumerate(CATALOGUE)}
-    return tuple(sorted(strategies, key=lambda s: order[s.kind]))
+    return tuple(sorted(strategies, key=lambda s: (order[s.kind], s.key)))
 
 
 class Training(Frozen):
@@ -56,20 +56,20 @@ class Training(Frozen):
 
     @model_validator(mode="after")
     def _strategies_fit(self) -> Self:
-        kinds = [s.kind for s in self.strategies]
-        twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+        keys = [s.key for s in self.strategies]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
-            raise ValueError(f"strategies: {', '.join(twice)} given more than once; each kind may appear once")
+            raise ValueError(f"strategies: {', '.join(twice)} given more than once; each may appear once")
         for strategy in self.strategies:
-            for other in sorted(strategy.card.clashes.keys() & set(kinds)):
+            clashes = strategy.trick.card.clashes
+            for other in sorted(clashes.keys() & set(keys)):
                 raise Impossible(
-                    f"strategies: {strategy.kind} clashes with {other}: {strategy.card.clashes[other]}; switch one of "
-                    "them off"
+                    f"strategies: {strategy.key} clashes with {other}: {clashes[other]}; switch one of them off"
                 )
             if reason := strategy.fault(self):
-                raise Impossible(f"strategies: {strategy.kind}: {reason}")
+                raise Impossible(f"strategies: {strategy.key}: {reason}")
         for hook in Strategy.EXCLUSIVE:
-            owners = [s.kind for s in self.strategies if overrides(s.runtime, hook)]
+            owners = [s.key for s in self.strategies if overrides(s.trick.runtime, hook)]
             if len(owners) > 1:
                 raise Impossible(
                     f"strategies: {' and '.join(owners)} both decide `{hook}`, which only one can; switch one "
@@ -110,7 +110,9 @@ class StageSpec(Training):
         dump = self.model_dump(mode="json", exclude={"name"})
         dump["data"] = {k: v for k, v in dump["data"].items() if k != "path"} | {"fingerprint": fingerprint}
         for strategy, config in zip(dump["strategies"], self.strategies, strict=True):
-            strategy["version"] = config.version
+            strategy["version"] = config.trick.version
+            if config.trick is not config:  # whoever wrote it may name stages in any field
+                strategy["needs"] = [ancestors[name] for name in config.needs()]
         replaced = _replace_refs(dump, ancestors)
         return content_hash({"identity_version": IDENTITY_VERSION, "stage": replaced})
 
@@ -118,7 +120,7 @@ class StageSpec(Training):
 def _replace_refs(value: Any, ancestors: dict[str, str]) -> Any:
     if isinstance(value, dict):
         return {
-            k: ancestors[v] if k == "stage" and isinstance(v, str) else _replace_refs(v, ancestors)
+            k: ancestors[v] if k == "stage" and isinstance(v, str) and v in ancestors else _replace_refs(v, ancestors)
             for k, v in value.items()
         }
     if isinstance(value, list):

@@ -31,6 +31,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *(*PARTS, "pipeline.data", "pipeline.models", "pipeline.tasks", "pipeline.strategies"),
         *("pipeline.experiment", "pipeline.recipes"),
     ),
+    "pipeline.contract": (
+        *(*PARTS, "pipeline.data", "pipeline.models", "pipeline.tasks", "pipeline.strategies"),
+        *("pipeline.experiment", "pipeline.training"),
+    ),
     "pipeline": (),  # pipeline/__init__.py: importing it for `pipeline.spec` must cost nothing
     "reports": VOCABULARY,
     "ablations": ("pipeline", "reports"),

@@ -8,6 +8,7 @@ from pipeline.experiment import StageList, StageSpec, Training
 from pipeline.recipes.teacher_student import TeacherStudentConfig
 from pipeline.spec.card import Card
 from pipeline.strategies import CATALOGUE
+from pipeline.strategies.custom import load_trick
 
 AnyRecipe = TeacherStudentConfig  # becomes a union discriminated by `kind` with the second recipe
 RECIPES: dict[str, type[AnyRecipe]] = {"teacher_student": TeacherStudentConfig}
@@ -47,7 +48,9 @@ class ExperimentSpec(Training):
         return trial
 
 
-def card_of(kind: str) -> Card | None:
-    """The card of a strategy or recipe."""
+def card_of(name: str) -> Card | None:
+    """The card of a strategy or recipe, by its kind, or by the target of a strategy of one's own."""
+    if ":" in name:
+        return load_trick(name).card
     known = {**CATALOGUE, **RECIPES}
-    return known[kind].card if kind in known else None
+    return known[name].card if name in known else None

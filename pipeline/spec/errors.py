@@ -45,3 +45,7 @@ class Diverged(ProjectError, ArithmeticError):
 
     def __reduce__(self) -> tuple[type["Diverged"], tuple[str, int]]:
         return (type(self), (str(self), self.step))
+
+
+class ContractBroken(ProjectError, AssertionError):
+    """A strategy does not do what every strategy promises."""

@@ -8,6 +8,7 @@ from pipeline.strategies.base import StrategyConfig
 from pipeline.strategies.bce import BceConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
 from pipeline.strategies.cutmix import CutmixConfig
+from pipeline.strategies.custom import CustomConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
@@ -34,6 +35,7 @@ AnyStrategy = Annotated[
     | CutmixConfig
     | MixupOrCutmixConfig
     | DistillConfig
+    | CustomConfig
     | EmaConfig
     | SwaConfig
     | EarlyStoppingConfig

@@ -138,6 +138,21 @@ class StrategyConfig(Frozen):
         """The config at which the strategy does nothing, bit for bit; None when it has no such limit."""
         return None
 
+    @classmethod
+    def setting(cls) -> dict[str, Any]:
+        """Fields of a stage without which the example would find nothing to do: what the contract trains it with."""
+        return {}
+
+    @property
+    def key(self) -> str:
+        """Tells it from the other strategies of a stage, and names its random streams and its memory."""
+        return self.kind
+
+    @property
+    def trick(self) -> "StrategyConfig":
+        """The config that says what is done, with its card and runtime: this one, unless it only names another."""
+        return self
+
     def needs(self) -> tuple[str, ...]:
         """Names of earlier stages whose weights this strategy reads."""
         return ()

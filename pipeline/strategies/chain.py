@@ -31,13 +31,14 @@ class Chain:
     """The strategies of one stage, in catalogue order."""
 
     def __init__(self, configs: Sequence[StrategyConfig], context: StageContext) -> None:
-        self._strategies: list[Strategy] = []
+        self._by_key: dict[str, Strategy] = {}
         self._context = context
         self.seed = context.seed
         for config in configs:  # one after the other: those that follow a renamed root draw from it, too
-            strategy = config.runtime(config, replace(context, seed=self.seed))
+            strategy = config.trick.runtime(config.trick, replace(context, seed=self.seed))
             self.seed = strategy.stream_seed(self.seed)
-            self._strategies.append(strategy)
+            self._by_key[config.key] = strategy
+        self._strategies = tuple(self._by_key.values())
 
     def uses(self, hook: str) -> bool:
         """Whether any strategy overrides the hook: what it needs is prepared only then."""
@@ -87,8 +88,8 @@ class Chain:
 
     def edit_batch(self, batch: Batch, step: int, shard: int) -> Batch:
         """One shard after every strategy, each with its own random stream."""
-        for strategy in self._strategies:
-            batch = strategy.edit_batch(batch, Rng.named(self.seed, strategy.config.kind, step, shard))
+        for key, strategy in self._by_key.items():
+            batch = strategy.edit_batch(batch, Rng.named(self.seed, key, step, shard))
         return batch
 
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:
@@ -148,11 +149,11 @@ class Chain:
         return calibrated
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
-        """What the strategies remember, by kind."""
-        return {strategy.config.kind: state for strategy in self._strategies if (state := strategy.state_dict())}
+        """What the strategies remember, by key."""
+        return {key: state for key, strategy in self._by_key.items() if (state := strategy.state_dict())}
 
     def load_state_dict(self, states: dict[str, dict[str, Any]]) -> None:
         """Every strategy goes on from there."""
-        for strategy in self._strategies:
-            if strategy.config.kind in states:
-                strategy.load_state_dict(states[strategy.config.kind])
+        for key, strategy in self._by_key.items():
+            if key in states:
+                strategy.load_state_dict(states[key])

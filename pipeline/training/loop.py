@@ -41,6 +41,14 @@ class EpochReport:
     val_top1: float
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A stage at its end."""
+
+    result: StageResult  # the same on every rank
+    model: nn.Module  # the network to keep, this rank's own
+
+
 @dataclass
 class Sheet:
     """A picture of the first batch as it was trained on."""
@@ -91,6 +99,16 @@ def train_stage(
     Raises:
         Diverged: on all ranks, when the loss is no longer finite.
     """
+    trained = train_network(job, data, team, share, watch)
+    if team.rank == 0:
+        checkpoint.save_atomically({"model": trained.model.state_dict()}, job.model_path(job.key))
+    return trained.result
+
+
+def train_network(
+    job: StageJob, data: DataHandle, team: Team, share: StreamShare, watch: Callable[[EpochReport], None]
+) -> Trained:
+    """The same, without keeping the final weights."""
     spec, budget = job.spec, job.spec.budget
     setup = build_setup(job, data, team)
     history, first_epoch = restore(job, setup, team.device)
@@ -138,6 +156,4 @@ def train_stage(
     if needs_closing(setup):
         closed = close_stage(job, data, setup, kept, epoch, team, share)
         history.busy_s = resumed_busy_s + time.perf_counter() - start
-    if team.rank == 0:
-        checkpoint.save_atomically({"model": closed.model.state_dict()}, job.model_path(job.key))
-    return finished_result(job, data, setup, history, closed, sheet.png, team)
+    return Trained(finished_result(job, data, setup, history, closed, sheet.png, team), closed.model)

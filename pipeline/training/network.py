@@ -18,7 +18,7 @@ MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.cont
 def edited_model(model: nn.Module, strategies: Sequence[StrategyConfig], num_classes: int, seed: int) -> nn.Module:
     """The network after the surgery of all strategies; each has its own random stream for new weights."""
     for config in strategies:
-        torch.manual_seed(derive_seed(seed, "init", config.kind))
+        torch.manual_seed(derive_seed(seed, "init", config.key))
         model = config.edit_model(model, num_classes)
     return model
 

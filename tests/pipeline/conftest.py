@@ -1,27 +1,26 @@
-from pathlib import Path
-
-import pyarrow as pa
 import pytest
 
-from pipeline.data.handle import DataHandle, make_handle
-from pipeline.data.listing import Listing
-from pipeline.data.prepare import decode_to_file, locate
-from pipeline.data.prepared import Prepared, save_index
-from pipeline.data.sources import scan
-from pipeline.spec.data import AnyData, Digits
+from pipeline.contract.lab import Lab
+from pipeline.contract.stages import digits_in, prepared_here, train_teacher
+from pipeline.data.handle import DataHandle
+from pipeline.training.job import StageJob
 
-
-def prepared_here(spec: AnyData, listing: Listing, folder: Path) -> Prepared:
-    """What `prepare` makes, in this process and without Ray: one file for each chunk."""
-    tables = [decode_to_file(spec, [chunk], folder, number) for number, chunk in enumerate(listing.chunks)]
-    prepared = locate(pa.concat_tables(tables), listing, folder)
-    save_index(prepared)
-    return prepared
+__all__ = ["prepared_here"]  # tests import it from here
 
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> DataHandle:
     """The digits, prepared once for all tests."""
-    spec = Digits()
-    listing = scan(spec)
-    return make_handle(listing, prepared_here(spec, listing, tmp_path_factory.mktemp("digits")))
+    return digits_in(tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="session")
+def teacher(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageJob:
+    """A trained stage with the files that the recorder leaves."""
+    return train_teacher(digits, tmp_path_factory.mktemp("teacher"))
+
+
+@pytest.fixture(scope="session")
+def lab(digits: DataHandle, teacher: StageJob, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Where the contract's stages are trained."""
+    return Lab(digits, teacher, tmp_path_factory.mktemp("lab"))

@@ -1,19 +1,19 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
+from pipeline.contract.lab import Lab
+from pipeline.contract.subject import Subject
+from pipeline.contract.trained import PowerCut, check_resume_of, expect_same_run, weights_of
 from pipeline.data.handle import DataHandle
 from pipeline.result import StageResult
 from pipeline.spec.optim import OPTIMIZERS
 from pipeline.strategies import CATALOGUE
-from pipeline.training import checkpoint, loop
+from pipeline.training import loop
 from pipeline.training.job import StageJob
-from pipeline.training.loop import EpochReport
 from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
 from tests.pipeline.stages import digits_stage, example, train_alone
@@ -35,56 +35,14 @@ STAGES = {
     # No gain is large enough, so the rate drops after the second epoch: but only for who remembers the first.
     "plateau": digits_stage(schedule={"kind": "plateau", "patience": 0, "min_delta": 10.0}),
     **{kind: digits_stage(optimizer=config.example().model_dump(mode="json")) for kind, config in OPTIMIZERS.items()},
-    **{kind: digits_stage(example(kind)) for kind in CATALOGUE},
+    **{kind: Subject.of(kind).stage() for kind in CATALOGUE},
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
 }
 
 
-class PowerCut(Exception):
-    """What no code expects."""
-
-
-def stop_at(epoch: int) -> Any:
-    def watch(report: EpochReport) -> None:
-        if report.epoch == epoch:
-            raise PowerCut
-
-    return watch
-
-
-def weights_of(job: StageJob) -> dict[str, torch.Tensor]:
-    return checkpoint.load(job.model_path(job.key), torch.device("cpu"))["model"]
-
-
-def assert_same(job: StageJob, result: StageResult, other_job: StageJob, other: StageResult) -> None:
-    assert result.record.metrics == other.record.metrics
-    assert result.curves.series == other.curves.series
-    assert (result.curves.lr, result.curves.image_size_px) == (other.curves.lr, other.curves.image_size_px)
-    for name, column in other.predictions.items():
-        np.testing.assert_array_equal(result.predictions[name], column, err_msg=name)
-    for name, value in weights_of(other_job).items():
-        assert torch.equal(weights_of(job)[name], value), name
-    assert result.record.cost is not None and other.record.cost is not None
-    assert result.record.cost.samples_seen == other.record.cost.samples_seen
-
-
 @pytest.mark.parametrize("name", STAGES)
-def test_interrupted_and_resumed_is_never_interrupted(
-    digits: DataHandle, teacher: StageJob, tmp_path: Path, name: str
-) -> None:
-    """Also shows that two runs of one stage are bit-identical: the first epoch is trained twice."""
-    whole_job, cut_job = (job_in(tmp_path / folder, STAGES[name], teacher) for folder in ("whole", "cut"))
-    whole = train_alone(whole_job, digits)
-    with pytest.raises(PowerCut):
-        train_alone(cut_job, digits, stop_at(2))
-    assert checkpoint.load(cut_job.checkpoint, torch.device("cpu"))["epoch"] == 1
-    torch.manual_seed(12345)  # nothing may depend on where the global generator stands
-    epochs: list[int] = []
-    resumed = train_alone(cut_job, digits, lambda report: epochs.append(report.epoch))
-    assert whole.record.cost is not None
-    assert epochs == list(range(2, 1 + (whole.record.cost.num_epochs or 0)))
-    assert "resumed after epoch 1" in resumed.log
-    assert_same(cut_job, resumed, whole_job, whole)
+def test_interrupted_and_resumed_is_never_interrupted(lab: Lab, name: str) -> None:
+    check_resume_of(STAGES[name], lab)
 
 
 def test_a_cut_after_the_last_epoch(
@@ -101,7 +59,7 @@ def test_a_cut_after_the_last_epoch(
         patch.setattr(loop, "finished_result", cut)
         with pytest.raises(PowerCut):
             train_alone(cut_job, digits)
-    assert_same(cut_job, train_alone(cut_job, digits), whole_job, whole)
+    expect_same_run(cut_job, train_alone(cut_job, digits), whole_job, whole)
 
 
 def test_between_checkpoints_nothing_is_written(digits: DataHandle, teacher: StageJob, tmp_path: Path) -> None:

@@ -1,45 +1,20 @@
 """Every strategy changes the training it is part of, and at its neutral limit changes nothing at all."""
 
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 
-from pipeline.data.handle import DataHandle
-from pipeline.result import StageResult
+from pipeline.contract.lab import Lab
+from pipeline.contract.subject import Subject
+from pipeline.contract.trained import check_changes_trace, check_neutral
 from pipeline.strategies import CATALOGUE
-from pipeline.training.job import StageJob
-from tests.pipeline.stages import digits_stage, example, stage_job, train_alone
-from tests.pipeline.training.teachers import job_in
 
 NEUTRAL = [kind for kind, config in CATALOGUE.items() if config.neutral() is not None]
 
 
-@pytest.fixture(scope="module")
-def bare(digits: DataHandle, tmp_path_factory: pytest.TempPathFactory) -> StageResult:
-    return train_alone(stage_job(digits_stage(), tmp_path_factory.mktemp("bare")), digits)
-
-
-def trace(result: StageResult) -> dict[str, Any]:
-    predictions = {name: column.tobytes() for name, column in result.predictions.items()}
-    return {"loss": result.curves.series["train/loss"], "val": result.curves.series["val/nll"], **predictions}
-
-
 @pytest.mark.parametrize("kind", CATALOGUE)
-def test_switching_it_on_changes_the_trace(
-    digits: DataHandle, teacher: StageJob, bare: StageResult, tmp_path: Path, kind: str
-) -> None:
-    result = train_alone(job_in(tmp_path / "on", digits_stage(example(kind)), teacher), digits)
-    assert trace(result) != trace(bare)
-    assert all(np.isfinite(values).all() for values in result.curves.series.values())
+def test_switching_it_on_changes_the_trace(lab: Lab, kind: str) -> None:
+    check_changes_trace(Subject.of(kind), lab)
 
 
 @pytest.mark.parametrize("kind", NEUTRAL)
-def test_at_its_neutral_limit_it_is_bare_bit_for_bit(
-    digits: DataHandle, teacher: StageJob, bare: StageResult, tmp_path: Path, kind: str
-) -> None:
-    neutral = CATALOGUE[kind].neutral()
-    assert neutral is not None
-    spec = digits_stage(neutral.model_dump(mode="json"))
-    assert trace(train_alone(job_in(tmp_path / "on", spec, teacher), digits)) == trace(bare)
+def test_at_its_neutral_limit_it_is_bare_bit_for_bit(lab: Lab, kind: str) -> None:
+    check_neutral(Subject.of(kind), lab)
