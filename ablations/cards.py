@@ -18,6 +18,7 @@ from pipeline.spec.optim import OPTIMIZERS
 from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.schedule import SCHEDULES, Warmup
 from pipeline.strategies import CATALOGUE
+from pipeline.strategies.custom import load_trick
 
 WIDTH = 100
 PICTURE_EPOCHS = 30
@@ -42,7 +43,9 @@ def catalogue() -> dict[str, Entry]:
     """Everything that has a card, by name."""
     entries: dict[str, Entry] = {}
     for kind, strategy in CATALOGUE.items():
-        entries[kind] = Entry("strategy", strategy.card, strategy, {"strategies": [plain(strategy.example())]})
+        written = plain(strategy.example())
+        written.pop("source", None)  # nobody writes the hash of `custom`
+        entries[kind] = Entry("strategy", strategy.card, strategy, {"strategies": [written]})
     for kind, recipe in RECIPES.items():
         entries[kind] = Entry("recipe", recipe.card, recipe, {"recipes": [plain(recipe.example())]})
     for kind, schedule in SCHEDULES.items():
@@ -77,26 +80,37 @@ def catalogue_lines() -> list[str]:
     return [*lines, "", "ablate strategies NAME shows the card, with its fields and the line that switches it on"]
 
 
-def card_lines(name: str) -> list[str]:
-    """The card of one name.
+def own_entry(target: str) -> Entry:
+    """A strategy of the user's own.
 
     Raises:
-        SpecError: there is no such name.
+        SpecError: the target cannot be imported, or is no strategy.
     """
-    known = catalogue()
+    trick = load_trick(target)
+    return Entry("strategy", trick.card, trick, {"strategies": [{"kind": "custom", "target": target}]})
+
+
+def card_lines(name: str) -> list[str]:
+    """The card of one name, or of a strategy of one's own by its target.
+
+    Raises:
+        SpecError: there is no such name, or the target cannot be imported.
+    """
+    known = {name: own_entry(name)} if ":" in name else catalogue()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         raise SpecError(f"there is no strategy {name!r}; {hint}")
     entry = known[name]
     card = entry.card
+    factor = name if ":" not in name or entry.config is None else entry.config.model_fields["kind"].default
     rows = [
         ("idea", card.idea), ("formula", card.formula), ("paper", paper_text(card)), ("helps when", card.helps_when),
         *(("pitfall", pitfall) for pitfall in card.pitfalls),
         *(("clashes", f"with {other}: {reason}") for other, reason in sorted(card.clashes.items())),
         ("defaults", card.defaults_from),
         *(("overhead", text) for text in overhead_lines(name)), *(("field", text) for text in field_texts(entry)),
-        ("switch on", in_yaml({name: entry.patch})[1:-1]),
+        ("switch on", in_yaml({factor: entry.patch})[1:-1]),
     ]  # fmt: skip
     lines = [f"{card.title}  [{name}, {card.family}]"]
     for label, text in rows:

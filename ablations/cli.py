@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ablations.check import check
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
@@ -27,10 +28,7 @@ HomeOption = Annotated[
 DataOption = Annotated[str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 GridArgument = Annotated[Path, typer.Argument(help="A grid in YAML.")]
-
-
-def _print(text: str) -> None:
-    typer.echo(text)
+_print = typer.echo
 
 
 def _write(out: Path, text: str) -> None:
@@ -197,11 +195,14 @@ def init(
 
 
 @app.command()
-def strategies(name: Annotated[str | None, typer.Argument(help="One of them, for its card.")] = None) -> None:
+def strategies(name: Annotated[str | None, typer.Argument(help="A name, or package.module:Name.")] = None) -> None:
     """List the catalogue, or show one card. Example: ablate strategies mixup."""
     from ablations.cards import card_lines, catalogue_lines
 
     _print("\n".join(catalogue_lines() if name is None else card_lines(name)))
+
+
+app.command()(check)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="A trick of one's own",
-    family="custom",
+    family="your own",
     idea="Names a subclass of StrategyConfig in your own code; its hooks, card and checks count like the catalogue's.",
     helps_when="What you want to know about is not in the catalogue: write it in your own file, without a fork.",
     pitfalls=(

@@ -158,3 +158,13 @@ def test_an_unknown_name_is_refused_with_the_nearest(name: str, message: str) ->
 def test_no_line_is_longer_than_a_wide_terminal() -> None:
     longest = max((len(line), line) for name in NAMES for line in card_lines(name))
     assert longest[0] <= 100, longest
+
+
+def test_the_card_of_a_strategy_of_ones_own_is_that_of_its_target() -> None:
+    target = "tests.pipeline.contract.tricks:BrightenConfig"
+    lines = card_lines(target)
+    assert lines[0] == f"Brighten  [{target}, custom]"
+    assert any("strength: default 0.5" in line for line in lines)
+    assert f"brighten: {{strategies: [{{kind: custom, target: '{target}'}}]}}" in " ".join(" ".join(lines).split())
+    with pytest.raises(SpecError, match="no_such_module"):
+        card_lines("no_such_module:X")

@@ -105,3 +105,15 @@ def test_without_the_model_the_fault_is_still_said() -> None:
     with pytest.raises(ValidationError) as caught:
         GridSpec.model_validate({"study": "s", "base": {}, "factors": {"a": {"x": 1}}, "seed": 1})
     assert fault_lines(caught.value, "grid") == ["grid.seed: there is no such field"]
+
+
+def test_options_of_a_trick_of_ones_own_have_their_path() -> None:
+    own = {"kind": "custom", "target": "tests.pipeline.contract.tricks:BrightenConfig"}
+    assert of_base(strategies=[own | {"options": {"strenght": 1}}]) == [
+        "base.strategies.0.options.strenght: there is no such option; BrightenConfig has: strength"
+    ]
+    assert of_base(strategies=[own | {"options": {"strength": 9}}]) == [
+        "base.strategies.0.options.strength: Input should be less than or equal to 2 (got 9)"
+    ]
+    (line,) = of_base(strategies=[own | {"target": "no_such_module:X"}])
+    assert line.startswith("base.strategies.0.target: target 'no_such_module:X': there is no Python module")

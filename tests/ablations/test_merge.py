@@ -8,6 +8,10 @@ from pipeline.spec.errors import SpecError
 SGD = {"kind": "sgd", "lr": 0.1}
 
 
+def own(target: str) -> dict:
+    return {"kind": "custom", "target": target}
+
+
 @pytest.mark.parametrize(
     ("patch", "expected"),
     [
@@ -57,6 +61,7 @@ def test_a_patch_with_a_kind_owns_the_field_and_one_without_owns_its_leaves() ->
         ({"optimizer": {"lr": 0.3}}, {"optimizer": {"kind": "adamw"}}, "optimizer"),
         ({"strategies": [{"kind": "mixup"}]}, {"strategies": [{"kind": "mixup", "alpha": 1}]}, "strategies[mixup]"),
         ({"recipes": [{"kind": "teacher_student"}]}, {"recipes": [{"kind": "teacher_student"}]}, "teacher_student"),
+        ({"strategies": [own("a:A")]}, {"strategies": [own("a:A") | {"options": {"x": 1}}]}, "strategies[a:A]"),
     ],
 )
 def test_two_factors_that_set_the_same_field_are_refused_by_name(first: dict, second: dict, claim: str) -> None:
@@ -72,6 +77,8 @@ def test_neighbouring_fields_and_different_kinds_have_an_owner_each() -> None:
             "momentum": {"optimizer": {"momentum": 0.5}},
             "mixup": {"strategies": [{"kind": "mixup"}]},
             "smoothing": {"strategies": [{"kind": "label_smoothing"}]},
+            "mine": {"strategies": [own("a:A")]},
+            "yours": {"strategies": [own("a:B")]},
             # "data.image_size" is no parent of "data.image_size_px"
             "size": {"data": {"image_size_px": 32}},
             "other": {"data": {"image_size": 1}},

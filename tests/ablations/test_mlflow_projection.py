@@ -295,6 +295,7 @@ def test_long_values_and_odd_names_never_stop_a_run(home: Home) -> None:
         ({"a": True, "b": "text", "c": 1e-5}, {"a": "true", "b": "text", "c": "1e-05"}),
         ({"mean": [0.5, 0.25], "none": {}, "empty": []}, {"mean": "[0.5,0.25]", "none": "{}", "empty": "[]"}),
         ({"s": [{"kind": "a", "n": 1}, {"x": 2}, 3]}, {"s.a.kind": "a", "s.a.n": "1", "s.1.x": "2", "s.2": "3"}),
+        ({"s": [{"kind": "custom", "target": "a:B"}]}, {"s.a:B.kind": "custom", "s.a:B.target": "a:B"}),
     ],
 )  # fmt: skip
 def test_specs_become_dotted_names(spec: dict[str, Any], expected: dict[str, str]) -> None:

@@ -227,6 +227,19 @@ def test_factors_that_set_fields_have_cards_too_and_a_factor_may_have_several() 
     }
 
 
+def test_two_factors_may_each_bring_a_trick_of_ones_own_with_its_card() -> None:
+    tricks = "tests.pipeline.contract.tricks"
+    mine, yours = (
+        {"strategies": [{"kind": "custom", "target": f"{tricks}:{name}Config"}]} for name in ("Brighten", "Calm")
+    )
+    plan = plan_of(grid(factors={"mine": mine, "yours": yours})).plan
+    assert {name: card.title for name, card in plan.cards.items()} == {"mine": "Brighten", "yours": "Calm"}
+    full = plan.arm("full")
+    assert full.recipe["strategies"] == mine["strategies"] + yours["strategies"]
+    assert [s["options"] for s in full.final.spec["strategies"]] == [{"strength": 0.5}, {}]
+    assert len({arm.final.stage_hash for arm in plan.arms}) == 4
+
+
 def test_images_of_two_sizes_are_prepared_apart_and_augmentation_shares_them() -> None:
     planned = plan_of(grid(factors={"flip": {"data.augment.horizontal_flip_prob": 0.5}}))
     assert len(planned.data) == 1

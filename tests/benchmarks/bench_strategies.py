@@ -121,7 +121,7 @@ def measure(
     """What the strategy's hooks can slow down, each in its own turns."""
     found: list[Overhead] = []
     public = [name for name, value in vars(Strategy).items() if callable(value) and not name.startswith("_")]
-    hooks = {name for name in public if overrides(config.runtime, name)}
+    hooks = {name for name in public if overrides(config.trick.runtime, name)}
     other_network = type(config).edit_model is not StrategyConfig.edit_model or "trainable" in hooks
     if other_network or hooks - NO_STEP - {"row_transforms", "predict", "state_dict", "load_state_dict"}:
         programs = {"bare": step_of(bare, bare.phases[0]), "on": step_of(on, on.phases[-1])}

@@ -1,11 +1,14 @@
 """A study on a Ray cluster through the job API, as a person would run it; then the same study again."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.ray_head import RayHead, ray_head
+from tests.test_architecture import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB_TIMEOUT_S = 240.0
@@ -22,6 +25,24 @@ factors:
   smoothing: {{strategies: [{{kind: label_smoothing, epsilon: 0.1}}]}}
 design: {{kind: add_one_in}}
 seeds: 2
+"""
+TRICK = """
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pipeline.spec.card import Card
+from pipeline.strategies.base import Strategy, StrategyConfig
+
+
+class Halve(Strategy["HalveConfig"]):
+    def edit_batch(self, batch, rng):
+        return replace(batch, images=batch.images / 2)
+
+
+class HalveConfig(StrategyConfig):
+    kind: Literal["halve"] = "halve"
+    card: ClassVar[Card] = Card(title="Halve", family="custom", idea="Halves contrast.", helps_when="In tests.")
+    runtime: ClassVar[type[Strategy]] = Halve
 """
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray(own_cluster=True), pytest.mark.timeout(3 * JOB_TIMEOUT_S)]
@@ -67,3 +88,20 @@ def test_a_study_runs_as_a_job_and_a_second_submission_has_nothing_to_do(head: R
     assert second.exit_status == 0, second.log
     assert "already done: 4 runs" in second.log
     assert (home / "records.jsonl").read_text() == records
+
+
+def test_a_trick_in_the_working_dir_reaches_the_workers(head: RayHead, tmp_path: Path) -> None:
+    """The folder that is submitted holds the project and, beside it, a trick of one's own."""
+    work, home = tmp_path / "work", tmp_path / "home"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, work / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (work / "my_trick.py").write_text(TRICK)
+    (work / "grid.yaml").write_text(
+        GRID.replace("kind: label_smoothing, epsilon: 0.1", "kind: custom, target: my_trick:HalveConfig")
+    )
+    command = ("python", "-m", "ablations", "run", "grid.yaml", "--home", str(home))
+    job = head.submit(*command, working_dir=work, timeout_s=JOB_TIMEOUT_S)
+    assert job.exit_status == 0, job.log
+    records = [json.loads(line) for line in (home / "records.jsonl").read_text().splitlines()]
+    assert [record["status"] for record in records] == ["finished"] * 4, job.log
+    assert len({record["metrics"]["train/loss"] for record in records}) == 4, "the trick does something"

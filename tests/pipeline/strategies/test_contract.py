@@ -20,7 +20,7 @@ def test_contract(kind: str, check: str) -> None:
 @pytest.mark.parametrize("kind", CATALOGUE)
 def test_every_entry_says_where_it_comes_from(kind: str) -> None:
     card = CATALOGUE[kind].card
-    assert card.paper is not None or card.family in ("controls", "custom")
+    assert card.paper is not None or card.family in ("controls", "your own")
 
 
 def test_the_modules_of_the_folder_are_the_catalogue() -> None:
