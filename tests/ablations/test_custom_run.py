@@ -81,7 +81,7 @@ def run(folder: Path) -> str:
     return done.stdout
 
 
-def specs(home: Home) -> dict[str, dict[str, Any]]:
+def specs(home: Home) -> dict[str, list[dict[str, Any]]]:
     """Run key -> the strategies of its stage."""
     return {path.parent.name: json.loads(path.read_text())["strategies"] for path in home.runs.glob("*/spec.json")}
 
