@@ -108,10 +108,7 @@ def transformed_rows(strategy: Strategy[Any]) -> list[np.ndarray]:
             f"{transform.name}: expected {image.shape} uint8, got {result.shape} {result.dtype}",
         )
         still = transform(image, np.random.default_rng(6), 0.0)
-        expect(
-            np.array_equal(still, image),
-            f"{transform.name} edits the image at strength 0, where it must leave it alone",
-        )
+        expect(np.array_equal(still, image), f"{transform.name} edits the image at strength 0; leave it alone there")
         results.append(result)
     return results
 

@@ -19,7 +19,8 @@ CARD = Card(
     pitfalls=(
         "Run `ablate check` on it first: a trick that forgets its state, or draws from a global generator, is not "
         "the same trick after an interruption.",
-        "It is applied after the catalogue's strategies; several of them in the order of their targets.",
+        "It is applied after what the catalogue does to batches and loss, before what averages or calibrates weights; "
+        "several of them in the order of their targets.",
         "An edit of its source makes new runs. Installed packages that it imports are not followed: raise its "
         "`version` when one of them changes what it does.",
     ),

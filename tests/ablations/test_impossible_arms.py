@@ -11,6 +11,7 @@ from tests.ablations.grids import COSINE, DISTILL, MIXUP, SMOOTHING, grid, let_c
 
 THREE = {"mixup": MIXUP, "smoothing": SMOOTHING, "cosine": COSINE}
 TINY = {"strategies": [{"kind": "progressive_resizing", "from_px": 64}]}  # images are 16 px
+BRIGHTEN = "tests.pipeline.contract.tricks:BrightenConfig"
 CLASH = "strategies: mixup clashes with label_smoothing: both mix; switch one of them off"
 
 
@@ -82,6 +83,16 @@ def test_a_schedule_and_an_optimizer_that_cannot_be_together_clash_as_well(optim
     assert [arm.name for arm in plan.arms] == ["bare", "+cycle", "+other", "+mixup"]
     full = plan.skipped[0]
     assert full.clash == ("cycle", "other") and full.reason.startswith(reason)
+
+
+def test_the_clashes_of_a_trick_of_ones_own_count_as_the_catalogues_do() -> None:
+    own = {"strategies": [{"kind": "custom", "target": BRIGHTEN}]}
+    plan = plan_of(grid(factors={"mixup": MIXUP, "own": own, "cosine": COSINE})).plan
+    full = plan.skipped[0]
+    assert (full.name, full.clash) == ("full", ("mixup", "own"))
+    assert f"{BRIGHTEN} clashes with mixup: they are too bright together" in full.reason
+    with pytest.raises(SpecError, match="they are too bright together; this factor switches on both"):
+        grid(factors={"both": {"strategies": own["strategies"] + MIXUP["strategies"]}})
 
 
 def test_data_that_only_a_skipped_arm_needs_is_not_prepared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ TRICKS = "tests.pipeline.contract.tricks"
 
 
 @pytest.mark.parametrize("check", QUICK)
-@pytest.mark.parametrize("name", ["Brighten", "Calm"])
+@pytest.mark.parametrize("name", ["Brighten", "Calm", "Follows"])
 def test_good_tricks_pass(name: str, check: str) -> None:
     QUICK[check](Subject.of(f"{TRICKS}:{name}Config"))
 

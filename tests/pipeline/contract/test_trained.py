@@ -15,7 +15,7 @@ from tests.pipeline.contract.tricks import BrightenConfig
 TRICKS = "tests.pipeline.contract.tricks"
 
 
-@pytest.mark.parametrize("name", ["Brighten", "Calm"])
+@pytest.mark.parametrize("name", ["Brighten", "Calm", "Follows"])
 def test_good_tricks_pass(lab: Lab, name: str) -> None:
     subject = Subject.of(f"{TRICKS}:{name}Config")
     check_changes_trace(subject, lab)

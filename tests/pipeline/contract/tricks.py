@@ -233,10 +233,24 @@ class BadCardConfig(CalmConfig):
     card: ClassVar[Card] = Card(title="Bad card", family="custom", idea="no full stop", helps_when="Never.")
 
 
-class FollowsConfig(BrightenConfig):
-    """Reads an earlier stage, which it names in a field of its own."""
+class Follows(Strategy["FollowsConfig"]):
+    """Pulls the logits towards those of an earlier stage."""
 
-    kind: Literal["brighten"] = "brighten"
+    def wrap_loss(self, loss_fn: LossFn) -> LossFn:
+        guide = self.context.load_stage_model(self.config.guide.stage)
+
+        def followed(logits: Tensor, batch: Batch) -> LossTerms:
+            return {**loss_fn(logits, batch), "apart": 0.01 * (logits - guide(batch.images)).square().mean()}
+
+        return followed
+
+
+class FollowsConfig(StrategyConfig):
+    """Reads an earlier stage, and names another in a field of its own."""
+
+    kind: Literal["follows"] = "follows"
+    card: ClassVar[Card] = card("Follows")
+    runtime: ClassVar[type[Strategy]] = Follows
     guide: StageRef = StageRef(stage="teacher")
     other: str = "extra"
     version: ClassVar[int] = 3
