@@ -19,7 +19,7 @@ from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
-from pipeline.models.build import check_image_size, check_model
+from pipeline.models.build import check_model
 from pipeline.recipes.experiment import ExperimentSpec, card_of
 from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
@@ -28,6 +28,7 @@ from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
+from pipeline.training.footprint import check_network
 from pipeline.training.optimizer import check_optimizer
 from pipeline.training.schedule import check_schedule
 
@@ -113,7 +114,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
     for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
-        check_image_size(stage.model, len(data.listing.class_names), size_px, f"{where}: model")
+        check_network(stage.model, stage.strategies, len(data.listing.class_names), size_px, f"{where}: model")
     check_batches(stage, num_train, where)
     if stage.budget.num_shards % workers:
         raise SpecError(
@@ -121,6 +122,9 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
             f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is "
             "part of the experiment: keep it when you change the number of workers)"
         )
+    for strategy in stage.strategies:
+        if reason := strategy.team_fault(stage, workers):
+            raise SpecError(f"{where}: strategies: {strategy.kind}: {reason}")
 
 
 def _sizes_on_the_way(stage: StageSpec) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pipeline.spec.study import Arm
-from reports.cost import busy_s_with_ancestors, latest_timings, samples_with_ancestors, step_ratio
+from reports.cost import busy_s_with_ancestors, latest_timings, network_size, samples_with_ancestors, step_ratio
 from reports.estimates import CellFit, score_matrix
 from reports.load import StudyData
 from reports.results import ArmSummary, NoiseFloor, Pairing, Range, Spread
@@ -69,6 +69,7 @@ def _summarise(study: StudyData, arm: Arm, bare: Arm | None) -> ArmSummary:
         step_ms=_mean(timing.step_ms for timing in timings),
         step_ratio=None if bare is None else step_ratio(study, stage, bare.final.stage_hash),
         peak_memory_mb=max(memory, default=None),
+        network=network_size(study, stage, seeds),
     )
 
 

@@ -1,13 +1,14 @@
 """What each arm costs: steps timed apart, and what was spent."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
 from pipeline.spec.records import TimingRecord
 from pipeline.spec.study import Arm
 from reports.load import StudyData
-from reports.results import CostRatio, Range, TotalCost
+from reports.results import CostRatio, NetworkSize, Range, TotalCost
 from reports.stats.cost import paired_ratio
 
 
@@ -47,6 +48,21 @@ def busy_s_with_ancestors(study: StudyData, arm: Arm, seed: int) -> float | None
     """Wall time of every stage of a trial on a shared machine: no verdict rests on it."""
     costs = [_cost(study, stage.stage_hash, seed) for stage in arm.stages]
     return None if None in costs else sum(cost.busy_s for cost in costs if cost is not None)
+
+
+def network_size(study: StudyData, stage_hash: str, seeds: Iterable[int]) -> NetworkSize | None:
+    """Of a stage's network; the same for all seeds, so the first that says it counts."""
+    for seed in seeds:
+        cost = _cost(study, stage_hash, seed)
+        if cost is None or cost.forward_gflops is None or cost.bare_num_parameters is None or cost.bare_gflops is None:
+            continue
+        return NetworkSize(
+            num_parameters=cost.num_parameters,
+            bare_num_parameters=cost.bare_num_parameters,
+            forward_gflops=cost.forward_gflops,
+            bare_gflops=cost.bare_gflops,
+        )
+    return None
 
 
 def total_cost(study: StudyData) -> TotalCost:

@@ -147,6 +147,15 @@ class Spread(Frozen):
     n: int
 
 
+class NetworkSize(Frozen):
+    """What the network of an arm's last stage costs, before and after the surgery of its strategies."""
+
+    num_parameters: int
+    bare_num_parameters: int
+    forward_gflops: float = Field(description="of one image at the training size; a multiply-add counts 2")
+    bare_gflops: float
+
+
 class ArmSummary(Frozen):
     """One arm over its finished seeds."""
 
@@ -162,6 +171,7 @@ class ArmSummary(Frozen):
     step_ms: float | None
     step_ratio: CostRatio | None = Field(description="to bare")
     peak_memory_mb: float | None
+    network: NetworkSize | None = Field(None, description="None in records of versions that did not count")
 
 
 class TotalCost(Frozen):

@@ -6,7 +6,7 @@ from pipeline.spec.study import StudyPlan
 from reports.figures.forest import Tone, tone_of
 from reports.findings import arms_text, skipped_by_reason
 from reports.load import StudyData
-from reports.results import Analysis, Effect, Range, RunCell, Spread
+from reports.results import Analysis, Effect, NetworkSize, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
 from reports.text import effect_text, ratio_text
 from reports.wording import p_text, place, range_text
@@ -131,7 +131,7 @@ def arm_table(analysis: Analysis) -> Table:
     )
     columns = (
         "arm", "seeds", *(name.removeprefix("val/") for name in metrics), "step ms", "step vs bare", "peak MB",
-        "images seen", "with teachers", "busy",
+        "parameters", "GFLOPs an image", "images seen", "with teachers", "busy",
     )  # fmt: skip
     rows = tuple(
         (
@@ -141,6 +141,7 @@ def arm_table(analysis: Analysis) -> Table:
             NONE if arm.step_ms is None else f"{arm.step_ms:.1f}",
             ratio_text(arm.step_ratio) if arm.factors else "reference",
             NONE if arm.peak_memory_mb is None else f"{arm.peak_memory_mb:,.0f}",
+            *_network_cells(arm.network),
             NONE if arm.samples_seen is None else f"{arm.samples_seen:,.0f}",
             NONE if arm.samples_with_ancestors is None else f"{arm.samples_with_ancestors:,.0f}",
             NONE if arm.busy_s_with_ancestors is None else duration(arm.busy_s_with_ancestors),
@@ -148,6 +149,18 @@ def arm_table(analysis: Analysis) -> Table:
         for arm in analysis.arms
     )
     return Table(columns, rows)
+
+
+def _network_cells(network: NetworkSize | None) -> tuple[str, str]:
+    """Millions of parameters and GFLOPs; before and after where strategies changed the network."""
+    if network is None:
+        return NONE, NONE
+    parameters = _change(network.bare_num_parameters / 1e6, network.num_parameters / 1e6)
+    return f"{parameters} M", _change(network.bare_gflops, network.forward_gflops)
+
+
+def _change(before: float, after: float) -> str:
+    return f"{after:.3g}" if before == after else f"{before:.3g} → {after:.3g}"
 
 
 def control_lines(analysis: Analysis) -> tuple[ControlLine, ...]:

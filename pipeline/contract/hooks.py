@@ -24,7 +24,7 @@ from pipeline.contract.samples import (
 )
 from pipeline.contract.subject import Subject
 from pipeline.data.index import EpochPlan
-from pipeline.models.small_cnn import SmallCnnNet
+from pipeline.models.build import build_model
 from pipeline.spec.optim import Sgd
 from pipeline.strategies import CATALOGUE, AnyStrategy
 from pipeline.strategies.base import Rng, Strategy, StrategyConfig
@@ -86,7 +86,8 @@ def at_work(subject: Subject, seed: int = 1) -> Strategy[Any]:
 def small_network(subject: Subject) -> nn.Module:
     """A tiny network after the strategy's surgery."""
     torch.manual_seed(0)
-    return edited_model(SmallCnnNet(NUM_CLASSES, 4, 0.0), [subject.config], NUM_CLASSES, seed=0)
+    model = build_model(subject.stage().model, NUM_CLASSES)
+    return edited_model(model, [subject.config], NUM_CLASSES, seed=0)
 
 
 def epoch_plans(strategy: Strategy[Any]) -> list[EpochPlan]:

@@ -1,11 +1,12 @@
 """Which network to train."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue, model_validator
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import SpecError
+from pipeline.spec.targets import source_hash
 
 
 class Model(Frozen):
@@ -44,4 +45,19 @@ class SmallCnn(Model):
     drop_rate: float = Field(0.0, ge=0, lt=1)
 
 
-AnyModel = Annotated[Timm | SmallCnn, Field(discriminator="kind")]
+class CustomModel(Model):
+    """A network of the user's own: `build(num_classes, **options)` in a module of the current directory."""
+
+    kind: Literal["custom"] = "custom"
+    target: str = Field(description="package.module:builder, a callable (num_classes, **options) -> torch.nn.Module")
+    options: dict[str, JsonValue] = Field(default={}, description="keyword arguments of the builder")
+    source: str | None = Field(None, description="hash of the code, filled in: other code is another network")
+
+    @model_validator(mode="after")
+    def _know_the_source(self) -> Self:
+        if self.source is None:
+            object.__setattr__(self, "source", source_hash(self.target))  # still under construction
+        return self
+
+
+AnyModel = Annotated[Timm | SmallCnn | CustomModel, Field(discriminator="kind")]

@@ -58,6 +58,9 @@ class Cost(Frozen):
     num_parameters: int
     num_workers: int
     num_epochs: int | None = Field(None, description="trained; fewer than the budget's after early stopping")
+    forward_gflops: float | None = Field(None, description="of one image at the training size; multiply-add counts 2")
+    bare_num_parameters: int | None = Field(None, description="of the same model without surgery by strategies")
+    bare_gflops: float | None = Field(None, description="forward_gflops of the same model without surgery")
 
 
 class Environment(Frozen):

@@ -5,39 +5,47 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from pipeline.strategies.alternating_flip import AlternatingFlipConfig
+from pipeline.strategies.arcface import ArcFaceConfig
 from pipeline.strategies.aug_mix import AugMixConfig
 from pipeline.strategies.auto_augment import AutoAugmentConfig
 from pipeline.strategies.base import StrategyConfig
 from pipeline.strategies.bce import BceConfig
 from pipeline.strategies.blur import BlurConfig
+from pipeline.strategies.blur_pool import BlurPoolConfig
 from pipeline.strategies.class_balanced_sampling import ClassBalancedSamplingConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
 from pipeline.strategies.color_jitter import ColorJitterConfig
+from pipeline.strategies.cosface import CosFaceConfig
 from pipeline.strategies.custom import CustomConfig
 from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.cutout import CutoutConfig
 from pipeline.strategies.data_fraction import DataFractionConfig
+from pipeline.strategies.depthwise_separable import DepthwiseSeparableConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
 from pipeline.strategies.focal import FocalConfig
+from pipeline.strategies.gem_pooling import GemPoolingConfig
 from pipeline.strategies.gradual_augmentation import GradualAugmentationConfig
 from pipeline.strategies.grayscale import GrayscaleConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.mixup import MixupConfig
 from pipeline.strategies.mixup_or_cutmix import MixupOrCutmixConfig
+from pipeline.strategies.normalization import NormalizationConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 from pipeline.strategies.rand_augment import RandAugmentConfig
 from pipeline.strategies.random_erasing import RandomErasingConfig
 from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
 from pipeline.strategies.rotation import RotationConfig
+from pipeline.strategies.squeeze_excite import SqueezeExciteConfig
 from pipeline.strategies.swa import SwaConfig
 from pipeline.strategies.temperature_scaling import TemperatureScalingConfig
 from pipeline.strategies.trivial_augment import TrivialAugmentConfig
 from pipeline.strategies.tta import TtaConfig
 from pipeline.strategies.vertical_flip import VerticalFlipConfig
+from pipeline.strategies.zero_init_residual import ZeroInitResidualConfig
 
 AnyStrategy = Annotated[
     PlaceboConfig
@@ -59,6 +67,12 @@ AnyStrategy = Annotated[
     | AugMixConfig
     | RandomErasingConfig
     | CutoutConfig
+    | BlurPoolConfig
+    | DepthwiseSeparableConfig
+    | SqueezeExciteConfig
+    | ZeroInitResidualConfig  # before the norms it looks for may be gone
+    | NormalizationConfig
+    | GemPoolingConfig
     | BceConfig
     | FocalConfig
     | ClassWeightsConfig
@@ -66,6 +80,8 @@ AnyStrategy = Annotated[
     | MixupConfig
     | CutmixConfig
     | MixupOrCutmixConfig
+    | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
+    | CosFaceConfig
     | DistillConfig
     | EmaConfig
     | SwaConfig

@@ -161,6 +161,16 @@ class StrategyConfig(Frozen):
         """Why this strategy cannot work in this training run, and what to change; None when it can."""
         return None
 
+    def team_fault(self, training: TrainingFields, num_workers: int, device_type: str | None = None) -> str | None:
+        """The same about the workers, which no identity covers: why these cannot give the numbers of the spec.
+
+        Args:
+            training: the training run.
+            num_workers: that share its shards.
+            device_type: "cuda", "cpu" ..., or None in a plan, where it is not known.
+        """
+        return None
+
     def edit_model(self, model: nn.Module, num_classes: int) -> nn.Module:
         """Change the network before it trains, and whenever it is loaded. New weights: torch's global generator.
 

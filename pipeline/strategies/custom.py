@@ -159,6 +159,10 @@ class CustomConfig(StrategyConfig):
         """What the trick says."""
         return self._trick.fault(training)
 
+    def team_fault(self, training: TrainingFields, num_workers: int, device_type: str | None = None) -> str | None:
+        """What the trick says."""
+        return self._trick.team_fault(training, num_workers, device_type)
+
     def edit_model(self, model: nn.Module, num_classes: int) -> nn.Module:
         """As the trick does."""
         return self._trick.edit_model(model, num_classes)

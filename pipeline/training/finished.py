@@ -10,6 +10,7 @@ from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training.closing import Closed
 from pipeline.training.environment import environment
 from pipeline.training.evaluate import all_metrics
+from pipeline.training.footprint import footprint
 from pipeline.training.history import History
 from pipeline.training.job import StageJob, utc_now
 from pipeline.training.setup import Setup
@@ -23,6 +24,8 @@ def finished_result(
     train = {name: values[-1] for name, values in history.series.items() if name.startswith("train/")}
     notes = {f"final/{name}": value for name, value in closed.notes.items()}
     val = {f"val/{name}": value for name, value in all_metrics(closed.predictions).items()}
+    spec = job.spec
+    cost = footprint(spec.model, spec.strategies, data.num_classes, spec.data.image_size_px)
     record = RunRecord(
         stage_hash=job.stage_hash,
         seed=job.seed,
@@ -37,6 +40,9 @@ def finished_result(
             num_parameters=sum(p.numel() for p in setup.network.model.parameters()),
             num_workers=team.world_size,
             num_epochs=len(history.epoch),
+            forward_gflops=cost.edited.gflops if cost.edited else None,
+            bare_num_parameters=cost.bare.num_parameters if cost.bare else None,
+            bare_gflops=cost.bare.gflops if cost.bare else None,
         ),
         environment=environment(team.device),
         data_fingerprint=data.fingerprint,

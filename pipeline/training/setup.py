@@ -64,6 +64,9 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
             f"budget.num_shards={spec.budget.num_shards} cannot be shared by {team.world_size} workers; make "
             "it a multiple"
         )
+    for config in spec.strategies:
+        if reason := config.team_fault(spec, team.world_size, team.device.type):
+            raise SpecError(f"strategies: {config.kind}: {reason}")
     chain = build_chain(job, data, team)
     index = chain.edit_dataset(data.train)
     plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size)

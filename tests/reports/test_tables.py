@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.spec.records import Cost
 from reports.analysis import analyse
 from reports.load import load_study
 from reports.results import Range, SecondaryEffect
@@ -28,6 +29,26 @@ def test_every_row_fills_its_columns(tmp_path: Path) -> None:
     for table in [*tables, secondary]:
         assert table.rows
         assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_networks_show_what_surgery_made_of_them(tmp_path: Path) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    study = load_study(tmp_path, "clothing-tricks")
+    plain, cut = study.plan.arms[0], study.plan.arms[1]
+    for arm, parameters, gflops in ((plain, 4_900_000, 0.72), (cut, 722_000, 0.1)):
+        for seed in study.plan.seeds:
+            record = study.records[arm.final.stage_hash, seed]
+            counted = {"forward_gflops": gflops, "bare_num_parameters": 4_900_000, "bare_gflops": 0.72}
+            cost = Cost(samples_seen=1, busy_s=1, data_wait_s=0, eval_s=0, num_workers=1, num_parameters=parameters)
+            kept = record.model_copy(update={"cost": cost.model_copy(update=counted)})
+            study.records[arm.final.stage_hash, seed] = kept
+    table = arm_table(analyse(study))
+    at = table.columns.index("parameters")
+    assert table.columns[at : at + 2] == ("parameters", "GFLOPs an image")
+    rows = {row[0]: row[at : at + 2] for row in table.rows}
+    assert rows[plain.name] == ("4.9 M", "0.72")
+    assert rows[cut.name] == ("4.9 → 0.722 M", "0.72 → 0.1")
+    assert rows[study.plan.arms[2].name] == ("—", "—"), "records of versions that did not count"
 
 
 def test_numbers_stand_beside_a_verdict_only_where_its_sentence_has_none(tmp_path: Path) -> None:

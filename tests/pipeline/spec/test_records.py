@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, Environment, Failure, RunRecord, Status, run_key
+from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, Cost, Environment, Failure, RunRecord, Status, run_key
 
 ENVIRONMENT = Environment(
     code_version="0", python="3.11", torch="2", ray="2", timm="1", device="cpu", threads_per_worker=1
@@ -38,6 +38,12 @@ def test_a_failure_belongs_to_a_failed_run(status: Status, failure: Failure | No
 def test_a_metric_is_never_nan() -> None:
     with pytest.raises(ValidationError, match="finite number"):
         RunRecord.model_validate(record(Status.FINISHED, None).model_dump() | {"metrics": {"val/top1": float("nan")}})
+
+
+def test_costs_of_versions_that_did_not_count_still_load() -> None:
+    old = {"samples_seen": 8, "busy_s": 1.0, "data_wait_s": 0.1, "eval_s": 0.1, "num_parameters": 7, "num_workers": 1}
+    cost = Cost.model_validate(old)
+    assert (cost.forward_gflops, cost.bare_num_parameters, cost.bare_gflops) == (None, None, None)
 
 
 def test_points_are_metrics() -> None:

@@ -27,6 +27,7 @@ TOGETHER = (
     *("placebo", "label_noise", "progressive_resizing", "bce", "class_weights", "label_smoothing", "mixup"),
     *("ema", "tta", "temperature_scaling"),
 )
+SURGERY = ("blur_pool", "depthwise_separable", "squeeze_excite", "normalization", "gem_pooling", "arcface")
 STAGES = {
     "bare": digits_stage(),
     "adamw, cosine": digits_stage(
@@ -45,6 +46,7 @@ STAGES = {
     ),
     "augmentations together": digits_stage(*(example(kind) for kind in AUGMENTED)),
     "several together": digits_stage(*(example(kind) for kind in TOGETHER)),
+    "all surgery together": digits_stage(*(example(kind) for kind in SURGERY), {"kind": "temperature_scaling"}),
 }
 
 
