@@ -91,7 +91,8 @@ def _say(fault: ErrorDetails, place: _Place) -> tuple[tuple[str, ...], str]:
 
 
 def _example(place: _Place) -> str:
-    return f"{{kind: {place.kinds[0]}}}" if place.kinds else "{kind: ...}"
+    ready = [kind for kind in place.kinds if kind != "custom"]  # that one needs code of the user's own
+    return f"{{kind: {ready[0]}}}" if ready else "{kind: ...}"
 
 
 def _shown(came: Any) -> str:

@@ -46,7 +46,7 @@ def test_a_name_like_no_other_lists_those_there_are() -> None:
         ({"optimizer": None, "optimiser": {}}, "base.optimiser: there is no such field; did you mean 'optimizer'?"),
         ({"optimizer": {"kind": "sgd", "lrr": 1}}, "base.optimizer.lrr: there is no such field; did you mean 'lr'?"),
         ({"optimizer": {"kind": "adm"}}, "base.optimizer.kind: there is no 'adm'; did you mean 'adam'?"),
-        ({"model": {"kind": "resnet18"}}, "base.model.kind: there is no 'resnet18'; known: timm, small_cnn"),
+        ({"model": {"kind": "resnet18"}}, "base.model.kind: there is no 'resnet18'; known: timm, small_cnn, custom"),
         (
             {"schedule": {"warmup_epochs": 1}},
             "base.schedule: says no kind; expected one of constant, cosine, cosine_restarts, exponential, linear, "
