@@ -72,5 +72,10 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
             return SmallCnnNet(num_classes, spec.width, spec.drop_rate)
         case Timm():
             check_model(spec)
-            options: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
-            return timm.create_model(spec.name, num_classes=num_classes, drop_rate=spec.drop_rate, **options)
+            return timm.create_model(spec.name, num_classes=num_classes, **timm_options(spec))
+
+
+def timm_options(spec: Timm) -> dict[str, Any]:
+    """What timm builds this network with, besides the size of its head."""
+    drop_path: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
+    return {"drop_rate": spec.drop_rate, **drop_path}

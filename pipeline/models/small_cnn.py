@@ -21,3 +21,11 @@ class SmallCnnNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, K] logits."""
         return self.head(self.features(images))
+
+    def get_classifier(self) -> nn.Module:
+        """The last layer, as timm's networks name it."""
+        return self.head[-1]
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        """Blocks from stem to head as timm's networks group theirs: convolution and norm; what matches none is head."""
+        return {name: rf"^features\.[{first}-{first + 2}]\." for name, first in (("stem", 0), ("b1", 3), ("b2", 6))}
