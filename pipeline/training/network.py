@@ -81,7 +81,9 @@ class Network:
         if names == self._trainable:
             return
         every = dict(self.model.named_parameters())
-        assert names is None or names <= every.keys(), f"no parameters: {sorted(names - every.keys())[:5]}"
+        assert names is None or names <= every.keys(), (
+            f"no parameters of the network: {sorted(names - every.keys())[:5]}"
+        )
         learn = self._all if names is None else names & self._all  # what the network itself holds fixed never learns
         for name, parameter in every.items():
             parameter.requires_grad_(name in learn)

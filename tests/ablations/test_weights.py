@@ -126,7 +126,7 @@ def test_an_arm_whose_network_the_weights_do_not_fit_is_skipped(tmp_path: Path) 
     planned = plan_of(grid(base, factors={"mixup": MIXUP, "wide": {"model.width": 5}}), tmp_path / "cache")
     assert [arm.name for arm in planned.plan.arms] == ["bare", "+mixup"]
     (skipped,) = (arm for arm in planned.plan.skipped if arm.name == "+wide")
-    assert skipped.reason.startswith("init: the weights do not fit SmallCnnNet: 17 of another shape")
+    assert skipped.reason.startswith("init: the weights do not fit SmallCnnNet: 16 of another shape")
 
 
 def test_a_full_disk_is_said(tmp_path: Path) -> None:

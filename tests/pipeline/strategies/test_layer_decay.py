@@ -5,7 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.models.small_cnn import SmallCnnNet
-from pipeline.spec.optim import Constant, Sgd
+from pipeline.spec.optim import Sgd
+from pipeline.spec.schedule import Constant
 from pipeline.strategies.base import ParamOptions
 from pipeline.strategies.layer_decay import LayerDecayConfig, lr_scales
 from pipeline.training.optimizer import build_optimizer, param_options
