@@ -48,12 +48,12 @@ def _load(grid: Path, data: str | None):
     return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
 
 
-def _plan(grid: Path, spec, resolve_precision):
+def _plan(grid: Path, spec, resolve_precision, weights: Path | None = None):
     """The plan of a grid; what only shows once it meets the data and the libraries names the file as well."""
     from ablations.plan import build_plan
 
     try:
-        return build_plan(spec, resolve_precision)
+        return build_plan(spec, resolve_precision, weights=weights)
     except (SpecError, DataError) as error:
         raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
 
@@ -77,7 +77,7 @@ def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = _plan(grid, spec, precision_of_hardware)
+    planned = _plan(grid, spec, precision_of_hardware, place.weights)
     for line in finding_lines(planned.plan):  # before hours are spent; again below the verdicts
         typer.echo(line, err=True)
     try:
@@ -141,7 +141,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = _plan(grid, spec, precision_of_hardware)
+    planned = _plan(grid, spec, precision_of_hardware, place.weights)
     if has_cluster():
         connect()
         cpus, gpus = cluster_size()

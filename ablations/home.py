@@ -87,6 +87,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def weights(self) -> Path:
+        """Weights from outside that runs start from, each named by its sha256."""
+        return self.cache / "weights"
+
+    @property
     def mlflow_db(self) -> Path:
         """MLflow's own database; can be rebuilt from the records."""
         return self.root / "mlflow.db"

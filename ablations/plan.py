@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -14,6 +15,7 @@ from ablations.merge import key_of
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.treatment import undeclared
+from ablations.weights import Starts
 from pipeline.data.listing import ROLES, Listing
 from pipeline.data.plan import steps_per_epoch
 from pipeline.data.prepare import prepared_key
@@ -162,8 +164,8 @@ class _Built:
 class _Builder:
     """Turns the cells of a design into arms, one by one."""
 
-    def __init__(self, grid: GridSpec, scans: _Scans, resolve_precision: Callable[[str], str]) -> None:
-        self._grid, self._scans = grid, scans
+    def __init__(self, grid: GridSpec, scans: _Scans, starts: Starts, resolve_precision: Callable[[str], str]) -> None:
+        self._grid, self._scans, self._starts = grid, scans, starts
         self._resolve = cache(resolve_precision)  # it may ask a machine of the cluster
         self.bare = grid.experiment(())
         self._bare_fields = self.bare.model_dump(mode="json")
@@ -185,7 +187,10 @@ class _Builder:
         for written in expand(experiment, self.bare, name):
             stage = written.model_copy(update={"precision": self._resolve(written.precision)})
             scanned = self._scans.of(stage.data)
-            check_stage(stage, scanned, self._grid.resources.workers_per_trial, f"arm {name}, stage {stage.name}")
+            where = f"arm {name}, stage {stage.name}"
+            check_stage(stage, scanned, self._grid.resources.workers_per_trial, where)
+            start = self._starts.of(stage, len(scanned.listing.class_names), f"{where}: init")
+            stage = stage.model_copy(update={"init": start})
             needs = {need: hashes[need] for need in stage.needs()}
             stage_hash = stage.identity(scanned.fingerprint, needs)
             hashes[stage.name] = stage_hash
@@ -215,7 +220,10 @@ class _Builder:
 
 
 def build_plan(
-    grid: GridSpec, resolve_precision: Callable[[str], str], scan_data: Callable[[AnyData], Listing] = scan
+    grid: GridSpec,
+    resolve_precision: Callable[[str], str],
+    scan_data: Callable[[AnyData], Listing] = scan,
+    weights: Path | None = None,
 ) -> Planned:
     """Expand, resolve and deduplicate; arms that cannot be are left out. Reads the data's listing, no pixels.
 
@@ -223,13 +231,14 @@ def build_plan(
         grid: validated.
         resolve_precision: turns "auto" into a number format of the hardware that will train.
         scan_data: lists a data set.
+        weights: where weights from outside are kept; None: they are not fetched, so the plan can only be checked.
 
     Raises:
         SpecError: a factor is wrong, no factor can be compared, or the plan is larger than `max_runs`.
         DataError: the data is not what the spec says.
     """
     scans = _Scans(scan_data)
-    builder = _Builder(grid, scans, resolve_precision)
+    builder = _Builder(grid, scans, Starts(weights), resolve_precision)
     layout = lay_out(grid.design, tuple(grid.factors), tuple(grid.controls))
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}

@@ -7,9 +7,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.data import AnyData
-from pipeline.spec.errors import Impossible
-from pipeline.spec.links import AnyInit, FromStage, Scratch
-from pipeline.spec.model import AnyModel
+from pipeline.spec.errors import Impossible, SpecError
+from pipeline.spec.links import AnyInit, FromFile, FromStage, Pretrained, Scratch
+from pipeline.spec.model import AnyModel, Timm
 from pipeline.spec.optim import AnyOptimizer, Budget, Compile, MemoryFormat, Precision
 from pipeline.spec.schedule import AnySchedule, Constant
 from pipeline.strategies import CATALOGUE, AnyStrategy
@@ -52,6 +52,7 @@ class Training(Frozen):
     precision: Precision = "auto"
     memory_format: MemoryFormat = "channels_last"
     compile: Compile = "off"
+    init: AnyInit = Scratch()
     strategies: Strategies = ()
 
     @model_validator(mode="after")
@@ -82,6 +83,11 @@ class Training(Frozen):
                 f"schedule {self.schedule.kind} cycles the momentum, which is 0 in optimizer {self.optimizer.kind}; "
                 "set schedule.momentum: null, or give the optimizer momentum"
             )
+        if isinstance(self.init, Pretrained) and not isinstance(self.model, Timm):
+            raise Impossible(
+                f"init: timm has no pretrained weights for model.kind={self.model.kind}; choose a model of kind timm, "
+                "or start from_file"
+            )
         ordered = in_catalogue_order(self.strategies)
         if ordered != self.strategies:
             object.__setattr__(self, "strategies", ordered)  # still under construction
@@ -93,7 +99,6 @@ class StageSpec(Training):
 
     name: str = "main"
     task: Classify = Classify()
-    init: AnyInit = Scratch()
 
     def needs(self) -> tuple[str, ...]:
         """Names of the earlier stages this one reads."""
@@ -106,8 +111,17 @@ class StageSpec(Training):
         Args:
             fingerprint: of the data; stands in for its path.
             ancestors: name of each needed stage -> its hash; stands in for the name.
+
+        Raises:
+            SpecError: it starts from weights that have not been looked at, whose content is part of the identity.
         """
         dump = self.model_dump(mode="json", exclude={"name"})
+        if isinstance(self.init, Pretrained) or (isinstance(self.init, FromFile) and self.init.sha256 is None):
+            raise SpecError(
+                f"stage {self.name}: init of kind {self.init.kind} has no sha256 yet, and what weights hold is part of "
+                "the identity; plan the stage first, or give `from_file` the sha256 of its file"
+            )
+        dump["init"].pop("path", None)  # its sha256 stands in for it
         seen_by_fingerprint = ("path", "classes")
         dump["data"] = {k: v for k, v in dump["data"].items() if k not in seen_by_fingerprint}
         dump["data"]["fingerprint"] = fingerprint

@@ -41,9 +41,8 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
             return SmallCnnNet(num_classes, spec.width, spec.drop_rate)
         case Timm():
             check_model(spec)
-            options: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
             try:
-                return timm.create_model(spec.name, num_classes=num_classes, drop_rate=spec.drop_rate, **options)
+                return timm.create_model(spec.name, num_classes=num_classes, **timm_options(spec))
             except TypeError as error:  # an architecture without this kind of regularisation
                 raise SpecError(
                     f"timm does not build {spec.name} with drop_rate={spec.drop_rate:g} and drop_path_rate="
@@ -51,3 +50,9 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
                 ) from error
         case CustomModel():
             return build_custom(spec, num_classes)
+
+
+def timm_options(spec: Timm) -> dict[str, Any]:
+    """What timm builds this network with, besides the size of its head."""
+    drop_path: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
+    return {"drop_rate": spec.drop_rate, **drop_path}

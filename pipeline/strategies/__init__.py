@@ -4,6 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from pipeline.strategies.adaptive_clip import AdaptiveClipConfig
 from pipeline.strategies.alternating_flip import AlternatingFlipConfig
 from pipeline.strategies.arcface import ArcFaceConfig
 from pipeline.strategies.aug_mix import AugMixConfig
@@ -14,6 +15,8 @@ from pipeline.strategies.blur import BlurConfig
 from pipeline.strategies.blur_pool import BlurPoolConfig
 from pipeline.strategies.class_balanced_sampling import ClassBalancedSamplingConfig
 from pipeline.strategies.class_weights import ClassWeightsConfig
+from pipeline.strategies.clip_norm import ClipNormConfig
+from pipeline.strategies.clip_value import ClipValueConfig
 from pipeline.strategies.color_jitter import ColorJitterConfig
 from pipeline.strategies.cosface import CosFaceConfig
 from pipeline.strategies.custom import CustomConfig
@@ -21,17 +24,23 @@ from pipeline.strategies.cutmix import CutmixConfig
 from pipeline.strategies.cutout import CutoutConfig
 from pipeline.strategies.data_fraction import DataFractionConfig
 from pipeline.strategies.depthwise_separable import DepthwiseSeparableConfig
+from pipeline.strategies.discriminative_lr import DiscriminativeLrConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
 from pipeline.strategies.focal import FocalConfig
+from pipeline.strategies.frozen_backbone import FrozenBackboneConfig
 from pipeline.strategies.gem_pooling import GemPoolingConfig
 from pipeline.strategies.gradual_augmentation import GradualAugmentationConfig
+from pipeline.strategies.gradual_unfreezing import GradualUnfreezingConfig
 from pipeline.strategies.grayscale import GrayscaleConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
+from pipeline.strategies.layer_decay import LayerDecayConfig
+from pipeline.strategies.lookahead import LookaheadConfig
 from pipeline.strategies.mixup import MixupConfig
 from pipeline.strategies.mixup_or_cutmix import MixupOrCutmixConfig
+from pipeline.strategies.no_decay import NoDecayConfig
 from pipeline.strategies.normalization import NormalizationConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
@@ -39,6 +48,7 @@ from pipeline.strategies.rand_augment import RandAugmentConfig
 from pipeline.strategies.random_erasing import RandomErasingConfig
 from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
 from pipeline.strategies.rotation import RotationConfig
+from pipeline.strategies.sam import SamConfig
 from pipeline.strategies.squeeze_excite import SqueezeExciteConfig
 from pipeline.strategies.swa import SwaConfig
 from pipeline.strategies.temperature_scaling import TemperatureScalingConfig
@@ -83,6 +93,16 @@ AnyStrategy = Annotated[
     | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
     | CosFaceConfig
     | DistillConfig
+    | FrozenBackboneConfig
+    | GradualUnfreezingConfig
+    | NoDecayConfig
+    | LayerDecayConfig
+    | DiscriminativeLrConfig
+    | LookaheadConfig
+    | SamConfig
+    | ClipValueConfig
+    | ClipNormConfig
+    | AdaptiveClipConfig
     | EmaConfig
     | SwaConfig
     | EarlyStoppingConfig

@@ -257,7 +257,7 @@ class Strategy(Generic[C]):
     # After every epoch
 
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Look at the weights (and the mean batch statistics of all shards) at the end of an epoch."""
+        """Look at the weights (and the mean batch statistics of all shards), or settle them, at the end of an epoch."""
 
     def eval_model(self, model: nn.Module) -> nn.Module:
         """The network to evaluate and keep (*exclusive*)."""

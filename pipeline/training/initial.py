@@ -1,13 +1,15 @@
 """The weights a stage starts from, and the network of a finished run."""
 
 import json
+from functools import partial
 
 import torch
 from torch import nn
 
 from pipeline.experiment import StageSpec
-from pipeline.spec.errors import RecordError
-from pipeline.spec.links import FromStage
+from pipeline.models.weights import fill_from_file, load_part
+from pipeline.spec.errors import RecordError, SpecError
+from pipeline.spec.links import FromFile, FromStage, Pretrained, Scratch
 from pipeline.training import checkpoint
 from pipeline.training.job import StageJob
 from pipeline.training.network import fresh_model, placed
@@ -29,10 +31,28 @@ def load_run_model(job: StageJob, key: str, num_classes: int, device: torch.devi
 
 
 def initial_model(job: StageJob, seed: int, num_classes: int, device: torch.device) -> nn.Module:
-    """A network with its starting weights."""
+    """A network with its starting weights.
+
+    Weights from outside are those of the plain network, so surgery comes after them; an earlier stage's network has
+    been through surgery itself, so its weights come last.
+
+    Raises:
+        Impossible: the weights do not fit the network.
+        SpecError: they are not those of the plan.
+        RecordError: the weights of the earlier stage are gone.
+    """
     spec = job.spec
-    model = fresh_model(spec.model, spec.strategies, spec.model.head_size(num_classes), seed)
-    if isinstance(spec.init, FromStage):
-        state = checkpoint.load(job.model_path(job.ancestors[spec.init.stage]), torch.device("cpu"))
-        model.load_state_dict(state["model"])
+    head_size = spec.model.head_size(num_classes)
+    match spec.init:
+        case FromFile() as init:
+            fill = partial(fill_from_file, init=init, where="init")
+            model = fresh_model(spec.model, spec.strategies, head_size, seed, fill)
+        case FromStage() as init:
+            model = fresh_model(spec.model, spec.strategies, head_size, seed)
+            state = checkpoint.load(job.model_path(job.ancestors[init.stage]), torch.device("cpu"))
+            load_part(model, state["model"], init.part, f"init: stage {init.stage}")
+        case Scratch():
+            model = fresh_model(spec.model, spec.strategies, head_size, seed)
+        case Pretrained():
+            raise SpecError(f"stage {spec.name}: init of kind pretrained must be planned, so that it is fetched once")
     return placed(model, device, spec.memory_format)

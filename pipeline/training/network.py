@@ -1,6 +1,6 @@
 """The network of a stage: built with its surgery, wrapped for the team, and frozen in part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -23,10 +23,26 @@ def edited_model(model: nn.Module, strategies: Sequence[StrategyConfig], num_cla
     return model
 
 
-def fresh_model(spec: AnyModel, strategies: Sequence[StrategyConfig], num_classes: int, seed: int) -> nn.Module:
-    """A network with random weights, after surgery.  num_classes: outputs of its head."""
+def fresh_model(
+    spec: AnyModel,
+    strategies: Sequence[StrategyConfig],
+    num_classes: int,
+    seed: int,
+    fill: Callable[[nn.Module], None] = lambda model: None,
+) -> nn.Module:
+    """A network with random weights, after surgery.
+
+    Args:
+        spec: the network.
+        strategies: those that may edit it.
+        num_classes: outputs of its head.
+        seed: of the random weights.
+        fill: puts other weights in before the surgery: they were made for the network as it was.
+    """
     torch.manual_seed(derive_seed(seed, "init"))
-    return edited_model(build_model(spec, num_classes), strategies, num_classes, seed)
+    model = build_model(spec, num_classes)
+    fill(model)
+    return edited_model(model, strategies, num_classes, seed)
 
 
 def placed(model: nn.Module, device: torch.device, memory_format: MemoryFormat) -> nn.Module:
@@ -64,9 +80,12 @@ class Network:
         """
         if names == self._trainable:
             return
-        learn = self._all if names is None else names
-        assert learn <= self._all, f"no parameters that can learn: {sorted(learn - self._all)[:5]}"
-        for name, parameter in self.model.named_parameters():
+        every = dict(self.model.named_parameters())
+        assert names is None or names <= every.keys(), (
+            f"no parameters of the network: {sorted(names - every.keys())[:5]}"
+        )
+        learn = self._all if names is None else names & self._all  # what the network itself holds fixed never learns
+        for name, parameter in every.items():
             parameter.requires_grad_(name in learn)
             if name not in learn:
                 parameter.grad = None

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import ray
 import typer
@@ -65,8 +66,30 @@ BAD_GRIDS = {
         ["grid.yaml", "arm +a", "inception_v3 does not take images of 32 px"],
     ),
     "no path": (FOLDER_GRID.replace("path: photos", "path: ''"), ["grid.yaml", "base.data", "path"]),
+    "missing weights": (
+        HEAD + "  init: {kind: from_file, path: gone.pt}\n" + LR,
+        ["grid.yaml", "arm bare", "init.path", "gone.pt cannot be read (No such file or directory)"],
+    ),
+    "pretrained weights of no library": (
+        HEAD + LR.replace("optimizer.lr: 0.2", "init: {kind: pretrained}"),
+        ["grid.yaml", "factors.a", "no pretrained weights for model.kind=small_cnn"],
+    ),
     "missing folder": (FOLDER_GRID, ["grid.yaml", "data.path", "'photos' is not a folder"]),
 }
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_pretrained_weights_that_cannot_be_fetched_stop_it_before_ray_starts(
+    here: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(here / "hub"))
+    head = HEAD.replace("{kind: small_cnn, width: 4}", "{kind: timm, name: resnet10t}")
+    Path("grid.yaml").write_text(head + LR.replace("optimizer.lr: 0.2", "init: {kind: pretrained}"))
+    assert ablate("validate", "grid.yaml").exit_code == 0, "checking needs no network"
+    message = refused(ablate(command, "grid.yaml"))
+    assert "arm +a, stage main: init: the pretrained weights resnet10t.c3_in1k cannot be fetched" in message
+    assert not ray.is_initialized()
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run"])

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.experiment import StageList, StageSpec
+from pipeline.spec.errors import SpecError
 from pipeline.strategies.mixup import MixupConfig
 from tests.pipeline.stages import digits_stage, example
 
@@ -87,6 +88,32 @@ def test_starting_weights_are_an_ancestor_too() -> None:
     assert stage.identity("f", {"pretrain": "a"}) != stage.identity("f", {"pretrain": "b"})
 
 
+SHA = "a" * 64
+
+
+def test_weights_of_a_file_are_their_content_wherever_they_lie() -> None:
+    def identity(**init: str) -> str:
+        return digits_stage(init={"kind": "from_file", "path": "here.pt", "sha256": SHA} | init).identity("f", {})
+
+    assert identity(path="there.pt") == identity()
+    scratch = digits_stage().identity("f", {})
+    assert len({identity(), identity(sha256="b" * 64), identity(part="backbone"), scratch}) == 4
+
+
+@pytest.mark.parametrize(
+    "init", [{"kind": "from_file", "path": "w.pt"}, {"kind": "pretrained"}, {"kind": "pretrained", "tag": "c3_in1k"}]
+)
+def test_weights_that_nobody_has_looked_at_have_no_identity(init: dict[str, str]) -> None:
+    stage = digits_stage(model={"kind": "timm", "name": "resnet10t"}, init=init)
+    with pytest.raises(SpecError, match=f"stage main: init of kind {init['kind']} has no sha256 yet"):
+        stage.identity("f", {})
+
+
+def test_which_part_of_an_earlier_stage_is_identity() -> None:
+    stages = [digits_stage(init={"kind": "from_stage", "stage": "a", "part": part}) for part in ("all", "backbone")]
+    assert len({stage.identity("f", {"a": "0"}) for stage in stages}) == 2
+
+
 def test_a_raised_version_changes_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digits_stage(example("mixup")).identity("f", {})
     monkeypatch.setattr(MixupConfig, "version", MixupConfig.version + 1)
@@ -117,6 +144,13 @@ def test_the_order_of_writing_does_not_matter() -> None:
         ({"strategies": [{"kind": "progressive_resizing", "from_px": 17}]}, "from_px=17 is above .*image_size_px=16"),
         ({"budget": {"batch_size": 64, "num_shards": 3}}, "num_shards=3 equal shards"),
         ({"precison": "fp32"}, "precison"),
+        (
+            {"init": {"kind": "pretrained"}},
+            "timm has no pretrained weights for model.kind=small_cnn; choose",
+        ),
+        ({"init": {"kind": "from_file", "path": ""}}, r"init.from_file.path"),
+        ({"init": {"kind": "from_file", "path": "w.pt", "sha256": "abc"}}, r"init.from_file.sha256"),
+        ({"init": {"kind": "from_stage", "stage": "a", "part": "head"}}, r"init.from_stage.part"),
     ],
 )
 def test_faults_say_where_and_what(change: dict[str, Any], message: str) -> None:

@@ -55,12 +55,15 @@ def test_what_was_frozen_from_the_start_stays_so() -> None:
     model.features[0].requires_grad_(False)
     net = Network(model, Team.alone(), "off")
     net.train_only(HEAD)
-    net.train_only(None)
+    for names in (frozenset({"features.0.weight", *HEAD}), None):  # also when it is named among those that learn
+        net.train_only(names)
+        assert not model.get_parameter("features.0.weight").requires_grad
+        assert model.get_parameter("head.3.weight").requires_grad
     assert [name for name, p in model.named_parameters() if not p.requires_grad] == ["features.0.weight"]
 
 
 def test_a_name_that_is_no_parameter_is_our_own_mistake() -> None:
-    with pytest.raises(AssertionError, match="no parameters that can learn"):
+    with pytest.raises(AssertionError, match=r"no parameters of the network: .*neck\.weight"):
         network().train_only(frozenset({"neck.weight"}))
 
 

@@ -1,0 +1,107 @@
+"""What stages start from, looked at when planning: weights are fetched once and kept in the cache by their content."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+
+from pipeline.experiment import StageSpec
+from pipeline.models.build import build_model
+from pipeline.models.pretrained import fetch, pretrained_tag
+from pipeline.models.weights import checked_sha256, load_part, read_weights
+from pipeline.spec.base import content_hash
+from pipeline.spec.errors import Impossible, ResourceError
+from pipeline.spec.links import AnyInit, FromFile, Pretrained
+from pipeline.spec.model import AnyModel, Timm
+
+SAFETENSORS = ".safetensors"
+
+
+class Starts:
+    """The starting weights of a plan's stages; each is looked at once, however many arms share it.
+
+    Args:
+        cache: the folder that workers will read weights from. None: nothing is fetched or copied, and pretrained
+            weights get a name of their own in place of their content; for checking a grid.
+    """
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        self._known: dict[tuple[AnyInit, AnyModel, int], FromFile | Impossible] = {}
+
+    def of(self, stage: StageSpec, num_classes: int, where: str) -> AnyInit:
+        """The stage's `init` as workers get it: weights from outside become a file with its sha256.
+
+        Raises:
+            SpecError: weights cannot be had, or are not those that were pinned.
+            Impossible: they do not fit the network, or timm has none for it; only the reason, without `where`.
+            ResourceError: the cache cannot be written.
+        """
+        if not isinstance(stage.init, FromFile | Pretrained):
+            return stage.init
+        key = (stage.init, stage.model, num_classes)
+        if key not in self._known:
+            try:
+                self._known[key] = self._look(stage.init, stage.model, num_classes, where)
+            except Impossible as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, Impossible):
+            raise Impossible(str(found))
+        return found
+
+    def _look(self, init: FromFile | Pretrained, model: AnyModel, num_classes: int, where: str) -> FromFile:
+        if isinstance(init, FromFile):
+            found = self._kept(init.model_copy(update={"path": str(Path(init.path).expanduser().resolve())}), where)
+        else:
+            assert isinstance(model, Timm), "the spec has checked it"
+            tag = pretrained_tag(model, init.tag, where)
+            name = content_hash([model.model_dump(mode="json", exclude={"num_classes"}), tag])
+            if self._cache is None:
+                return FromFile(path=f"{model.name}.{tag}", part=init.part, sha256=name)
+            found = _fetched(model, tag, self._cache, name, where).model_copy(update={"part": init.part})
+        load_part(build_model(model, num_classes), read_weights(Path(found.path), where), found.part, "init")
+        return found
+
+    def _kept(self, init: FromFile, where: str) -> FromFile:
+        sha256 = checked_sha256(init, where)
+        if self._cache is None:
+            return init.model_copy(update={"sha256": sha256})
+        path = Path(init.path)
+        kept = self._cache / f"{sha256}{SAFETENSORS if path.suffix == SAFETENSORS else '.pt'}"
+        if not kept.exists():
+            _write(kept, lambda part: shutil.copyfile(path, part))
+        return init.model_copy(update={"path": str(kept), "sha256": sha256})
+
+
+def _fetched(model: Timm, tag: str, cache: Path, name: str, where: str) -> FromFile:
+    """Pretrained weights in the cache; a small file under the name of what was asked for says which."""
+    note = cache / f"{name}.sha256"
+    if note.exists() and (kept := cache / f"{note.read_text()}{SAFETENSORS}").exists():
+        return FromFile(path=str(kept), sha256=note.read_text())
+    weights, part = fetch(model, tag, where), cache / f"{name}{SAFETENSORS}"
+    _write(part, lambda path: safetensors.torch.save_file(weights, path))
+    sha256 = checked_sha256(FromFile(path=str(part)), where)
+    kept = part.replace(cache / f"{sha256}{SAFETENSORS}")
+    _write(note, lambda path: path.write_text(sha256))
+    return FromFile(path=str(kept), sha256=sha256)
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ResourceError(
+            f"cannot write {path}: {error}. Free some disk, or choose another home with --home"
+        ) from error

@@ -1,0 +1,209 @@
+"""Starting weights in a plan: looked at once, kept by content, and refused before anything trains."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ablations import weights
+from ablations.grid import GridSpec
+from ablations.plan import Planned, build_plan
+from ablations.weights import Starts
+from pipeline.models import pretrained
+from pipeline.models.build import build_model
+from pipeline.models.small_cnn import SmallCnnNet
+from pipeline.models.weights import fill_from_file, read_weights
+from pipeline.spec.errors import ResourceError, SpecError
+from pipeline.spec.links import FromFile
+from pipeline.spec.model import Timm
+from tests.ablations.grids import MIXUP, grid, made_up_listing
+
+NUM_CLASSES = 4  # of the made-up data
+RESNET = {"kind": "timm", "name": "resnet10t"}
+
+
+def plan_of(spec: GridSpec, cache: Path | None) -> Planned:
+    return build_plan(spec, lambda precision: "fp32", lambda data: made_up_listing(), cache)
+
+
+def saved(path: Path, num_classes: int = NUM_CLASSES, seed: int = 0) -> str:
+    torch.manual_seed(seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": SmallCnnNet(num_classes, 4, 0.0).state_dict()}, path)
+    return str(path)
+
+
+def started_from(path: str, **init: Any) -> GridSpec:
+    base = {"init": {"kind": "from_file", "path": path, **init}}
+    return grid(base, factors={"mixup": MIXUP, "scratch": {"init": {"kind": "scratch"}}})
+
+
+def hashes(planned: Planned) -> dict[str, str]:
+    return {arm.name: arm.final.stage_hash for arm in planned.plan.arms}
+
+
+def init_of(planned: Planned, arm: str = "bare") -> FromFile:
+    stage_hash = hashes(planned)[arm]
+    init = next(run.spec.init for run in planned.runs if run.stage.stage_hash == stage_hash)
+    assert isinstance(init, FromFile)
+    return init
+
+
+def test_a_file_goes_to_the_cache_under_its_content(tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt")
+    planned = plan_of(started_from(path), tmp_path / "cache")
+    init, content = init_of(planned), Path(path).read_bytes()
+    assert init.sha256 == hashlib.sha256(content).hexdigest()
+    assert Path(init.path) == tmp_path / "cache" / f"{init.sha256}.pt"
+    assert Path(init.path).read_bytes() == content
+    assert [kept.name for kept in (tmp_path / "cache").iterdir()] == [Path(init.path).name], "no leftovers"
+    assert planned.plan.arm("bare").final.spec["init"]["sha256"] == init.sha256
+    assert planned.plan.arm("bare").recipe["init"]["path"] == path, "a recipe to copy says what was written"
+
+
+def test_the_same_content_elsewhere_is_the_same_study_and_other_content_another(tmp_path: Path) -> None:
+    def plan(path: str, **init: Any) -> dict[str, str]:
+        return hashes(plan_of(started_from(path, **init), tmp_path / "cache"))
+
+    one = plan(saved(tmp_path / "a" / "w.pt"))
+    shutil.copy(tmp_path / "a" / "w.pt", tmp_path / "v.weights")
+    assert plan(str(tmp_path / "v.weights")) == one
+    other = plan(saved(tmp_path / "c" / "w.pt", seed=1))
+    assert {arm for arm in one if one[arm] == other[arm]} == {"+scratch", "-mixup", "full"}, "those from scratch"
+    assert plan(saved(tmp_path / "a" / "w.pt"), part="backbone")["bare"] != one["bare"]
+
+
+def test_a_pinned_hash_is_kept_and_checked(tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt")
+    sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    pinned = started_from(path, sha256=sha256)
+    assert hashes(plan_of(pinned, tmp_path / "cache")) == hashes(plan_of(started_from(path), tmp_path / "cache"))
+    saved(tmp_path / "w.pt", seed=1)
+    with pytest.raises(SpecError, match=r"arm bare, stage main: init\.sha256: .*another file than the one that was pi"):
+        plan_of(pinned, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("cache", ["cache", None])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, r"arm bare, stage main: init\.path: .*w\.pt cannot be read \(No such file"),
+        (lambda path: path.write_text("no weights"), r"arm bare, stage main: init: .*cannot be read as weights"),
+        (
+            lambda path: saved(path, num_classes=9),
+            r"base: init: the weights do not fit .*head\.3\.bias 9 for 4.*part: ",
+        ),
+    ],
+)
+def test_faults_show_before_anything_trains(
+    tmp_path: Path, cache: str | None, make: Callable[[Path], object], message: str
+) -> None:
+    make(tmp_path / "w.pt")
+    with pytest.raises(SpecError, match=message):
+        plan_of(started_from(str(tmp_path / "w.pt")), tmp_path / cache if cache else None)
+
+
+def test_weights_are_looked_at_once_for_all_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    def read(path: Path, where: str) -> dict[str, torch.Tensor]:
+        looks.append(where)
+        return read_weights(path, where)
+
+    monkeypatch.setattr(weights, "read_weights", read)
+    planned = plan_of(started_from(saved(tmp_path / "w.pt")), tmp_path / "cache")
+    assert [arm for arm, h in hashes(planned).items() if h == hashes(planned)["+mixup"]] == ["+mixup", "-scratch"]
+    assert len(looks) == 1, "for bare and +mixup"
+
+
+def test_an_arm_whose_network_the_weights_do_not_fit_is_skipped(tmp_path: Path) -> None:
+    base = {"init": {"kind": "from_file", "path": saved(tmp_path / "w.pt")}}
+    planned = plan_of(grid(base, factors={"mixup": MIXUP, "wide": {"model.width": 5}}), tmp_path / "cache")
+    assert [arm.name for arm in planned.plan.arms] == ["bare", "+mixup"]
+    (skipped,) = (arm for arm in planned.plan.skipped if arm.name == "+wide")
+    assert skipped.reason.startswith("init: the weights do not fit SmallCnnNet: 16 of another shape")
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(ResourceError, match=r"cannot write .*Free some disk, or choose another home"):
+        plan_of(started_from(saved(tmp_path / "w.pt")), tmp_path / "cache")
+
+
+def published(tag: str) -> dict[str, torch.Tensor]:
+    """What the hub would give."""
+    torch.manual_seed(len(tag))
+    return build_model(Timm(name="resnet10t"), 1000).state_dict()
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tags that were fetched; timm's own loader is tested in tests/pipeline/models/test_pretrained.py."""
+    tags: list[str] = []
+
+    def fetch(model: Timm, tag: str, where: str) -> dict[str, torch.Tensor]:
+        tags.append(tag)
+        return published(tag)
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    return tags
+
+
+def test_pretrained_weights_are_fetched_once_and_become_a_file(tmp_path: Path, fetched: list[str]) -> None:
+    spec = grid({"model": RESNET, "init": {"kind": "pretrained"}}, factors={"mixup": MIXUP})
+    planned = plan_of(spec, tmp_path)
+    init = init_of(planned)
+    assert fetched == ["c3_in1k"]
+    assert init.part == "backbone"
+    assert Path(init.path).name == f"{init.sha256}.safetensors"
+    model = build_model(Timm(name="resnet10t"), NUM_CLASSES)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fill_from_file(model, init, "init")
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, (before if name.startswith("fc.") else published("c3_in1k"))[name]), name
+    again = plan_of(spec, tmp_path)
+    assert fetched == ["c3_in1k"], "the next invocation finds them"
+    assert hashes(again) == hashes(planned)
+    Path(init.path).unlink()
+    assert hashes(plan_of(spec, tmp_path)) == hashes(planned)
+    assert fetched == ["c3_in1k"] * 2, "the cache may be deleted"
+
+
+def test_pretrained_weights_are_the_same_stage_as_their_file(tmp_path: Path, fetched: list[str]) -> None:
+    pretrained_arm = plan_of(grid({"model": RESNET, "init": {"kind": "pretrained"}}, factors={"m": MIXUP}), tmp_path)
+    path = init_of(pretrained_arm).path
+    from_file = {"kind": "from_file", "path": path, "part": "backbone"}
+    file_arm = plan_of(grid({"model": RESNET, "init": from_file}, factors={"m": MIXUP}), tmp_path)
+    assert hashes(file_arm) == hashes(pretrained_arm)
+
+
+def test_checking_a_grid_fetches_nothing(fetched: list[str]) -> None:
+    spec = grid({"model": RESNET}, factors={"pretrained": {"init": {"kind": "pretrained"}}, "mixup": MIXUP})
+    planned = plan_of(spec, None)
+    assert fetched == []
+    assert len(set(hashes(planned).values())) == 4
+
+
+def test_a_tag_that_timm_does_not_know(fetched: list[str]) -> None:
+    spec = grid({"model": RESNET, "init": {"kind": "pretrained", "tag": "zzz"}}, factors={"m": MIXUP})
+    with pytest.raises(SpecError, match=r"arm bare, stage main: init\.tag: .*'zzz' for resnet10t; it has c3_in1k"):
+        plan_of(spec, None)
+
+
+def test_no_network_stops_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> nn.Module:
+        raise ConnectionError("Name or service not known\nmore")
+
+    monkeypatch.setattr(pretrained.timm, "create_model", unreachable)
+    spec = grid({"init": {"kind": "scratch"}}, factors={"m": MIXUP})
+    stage = plan_of(spec, None).runs[0].spec
+    stage = stage.model_copy(update={"model": Timm(name="resnet10t"), "init": FromFile(path="x")})
+    stage = stage.model_validate({**stage.model_dump(), "init": {"kind": "pretrained"}})
+    with pytest.raises(SpecError, match=r"arm x: init: .*resnet10t\.c3_in1k cannot be fetched \(Name or service not k"):
+        Starts(tmp_path).of(stage, NUM_CLASSES, "arm x: init")
+    assert list(tmp_path.iterdir()) == []
