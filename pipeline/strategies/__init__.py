@@ -83,12 +83,12 @@ AnyStrategy = Annotated[
     | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
     | CosFaceConfig
     | DistillConfig
+    | CustomConfig
     | EmaConfig
     | SwaConfig
     | EarlyStoppingConfig
     | TtaConfig
-    | TemperatureScalingConfig
-    | CustomConfig,
+    | TemperatureScalingConfig,
     Field(discriminator="kind"),
 ]
 
