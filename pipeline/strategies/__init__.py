@@ -93,6 +93,7 @@ AnyStrategy = Annotated[
     | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
     | CosFaceConfig
     | DistillConfig
+    | CustomConfig
     | FrozenBackboneConfig
     | GradualUnfreezingConfig
     | NoDecayConfig
@@ -107,8 +108,7 @@ AnyStrategy = Annotated[
     | SwaConfig
     | EarlyStoppingConfig
     | TtaConfig
-    | TemperatureScalingConfig
-    | CustomConfig,
+    | TemperatureScalingConfig,
     Field(discriminator="kind"),
 ]
 

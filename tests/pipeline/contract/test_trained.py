@@ -29,6 +29,7 @@ def test_good_tricks_pass(lab: Lab, name: str) -> None:
     [
         ("TooWeak", "changes the training", "3 epochs on the digits are bit for bit those without it"),
         ("NeverIdle", "neutral limit is bare", r"train/loss of epoch 1 is [0-9.]+ instead of [0-9.]+"),
+        ("Impatient", "resumed is uninterrupted", r"resumed, it trains epochs \[2, 3\] instead of \[2\]"),
         ("Forgetful", "resumed is uninterrupted", r"resumed, train/loss is .* instead of .*; what it remembers"),
     ],
 )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipeline.data.index import TrainIndex
 from pipeline.spec.card import Card
 from pipeline.spec.links import StageRef
-from pipeline.strategies.base import LossFn, Rng, Strategy, StrategyConfig, TrainingFields
+from pipeline.strategies.base import Decision, LossFn, Rng, Strategy, StrategyConfig, TrainingFields
 from pipeline.types import Batch, LossTerms
 
 
@@ -76,6 +76,18 @@ class Forgetful(Calm):
 
 class ForgetfulConfig(CalmConfig):
     runtime: ClassVar[type[Strategy]] = Forgetful
+
+
+class Impatient(Calm):
+    """Stops after the second evaluation that it remembers."""
+
+    def after_eval(self, metrics: dict[str, float]) -> Decision:
+        self.seen = getattr(self, "seen", 0) + 1
+        return Decision.STOP if self.seen == 2 else Decision.GO_ON
+
+
+class ImpatientConfig(CalmConfig):
+    runtime: ClassVar[type[Strategy]] = Impatient
 
 
 class Lonely(Strategy["LonelyConfig"]):

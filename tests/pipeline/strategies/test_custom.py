@@ -139,8 +139,8 @@ def test_the_version_of_the_trick_and_all_it_needs_are_part_of_the_identity(monk
 
 
 def test_several_may_go_together_in_the_order_of_their_targets_but_each_only_once() -> None:
-    stage = digits_stage(entry(CALM), entry(BRIGHTEN), {"kind": "label_smoothing"})
-    assert [s.key for s in stage.strategies] == ["label_smoothing", BRIGHTEN, CALM]
+    stage = digits_stage({"kind": "ema"}, entry(CALM), entry(BRIGHTEN), {"kind": "label_smoothing"})
+    assert [s.key for s in stage.strategies] == ["label_smoothing", BRIGHTEN, CALM, "ema"]
     with pytest.raises(ValidationError, match=f"{BRIGHTEN} given more than once"):
         digits_stage(entry(BRIGHTEN), entry(BRIGHTEN, strength=1.0))
 
