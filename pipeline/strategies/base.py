@@ -16,6 +16,7 @@ from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
+from pipeline.spec.links import AnyInit
 from pipeline.spec.model import AnyModel
 from pipeline.spec.optim import AnyOptimizer, Budget
 from pipeline.spec.schedule import AnySchedule
@@ -111,6 +112,11 @@ class TrainingFields(Protocol):
     @property
     def budget(self) -> Budget:
         """Epochs and batches."""
+        ...
+
+    @property
+    def init(self) -> AnyInit:
+        """The weights that it starts from."""
         ...
 
     @property

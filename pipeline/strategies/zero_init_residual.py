@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.models.residual import with_branch_scale
 from pipeline.spec.card import Card, Paper
-from pipeline.strategies.base import Strategy, StrategyConfig
+from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="Zero-initialised residuals",
@@ -41,6 +41,13 @@ class ZeroInitResidualConfig(StrategyConfig):
     def setting(cls) -> dict[str, Any]:
         """A small vision transformer: timm's ResNets start at zero anyway."""
         return {"model": {"kind": "timm", "name": "test_vit"}}
+
+    def fault(self, training: TrainingFields) -> str | None:
+        """Trained weights would be overwritten, silently."""
+        kind = training.init.kind
+        if kind != "scratch":
+            return f"init of kind {kind} brings trained weights, which this would overwrite; use it from scratch only"
+        return None
 
     def edit_model(self, model: nn.Module, num_classes: int) -> nn.Module:
         """At the end of every residual branch."""

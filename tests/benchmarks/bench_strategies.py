@@ -195,7 +195,7 @@ DATA: list[DataHandle] = []
 def main() -> None:
     """Print, and keep when asked."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kinds", default=",".join(CATALOGUE))
+    parser.add_argument("--kinds", default=",".join(kind for kind in CATALOGUE if kind != "custom"))
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()

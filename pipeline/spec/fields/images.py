@@ -53,3 +53,32 @@ FIXRES = Card(
     ),
     defaults_from="no larger size unless asked for; the paper tests at 288 what was trained at 224.",
 )
+
+EVAL_CROP = Card(
+    title="Crop at evaluation",
+    family="resolution",
+    idea="Keep only the central part of each image when the network is evaluated.",
+    formula="side of the square = eval_crop_frac of the short side",
+    paper=Paper(title="ImageNet Classification with Deep Convolutional Neural Networks", year=2012,
+                url="https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html"),
+    helps_when="Objects stand in the middle, and the border shows other things.",
+    pitfalls=(
+        "It changes what is measured, not what is learned: a gain here is a gain of the protocol.",
+        "What lies at the border is never seen; near 1 nothing is lost.",
+    ),
+    defaults_from="0.875: 224 of 256 pixels, the usual protocol on ImageNet.",
+)  # fmt: skip
+
+CLASSES = Card(
+    title="Some of the classes",
+    family="sampling",
+    idea="Train and evaluate on a few of the classes only: a small study to start with.",
+    paper=Paper(title="A Downsampled Variant of ImageNet as an Alternative to the CIFAR datasets", year=2017,
+                arxiv="1707.08819"),
+    helps_when="The full data would take days, and the question is which tricks are worth days.",
+    pitfalls=(
+        "Fewer classes are easier: what helps among ten need not help among a thousand.",
+        "As a factor it changes the question that val asks, too: put it into the base.",
+    ),
+    defaults_from="all classes.",
+)  # fmt: skip

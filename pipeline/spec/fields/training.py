@@ -81,6 +81,19 @@ BATCH_SIZE = Card(
     defaults_from="64, for a few thousand images; the rule of scaling is the paper's.",
 )
 
+EPOCHS = Card(
+    title="Number of epochs",
+    family="budget",
+    idea="How often training goes over the data: the first thing that other tricks interact with.",
+    paper=Paper(title="ResNet strikes back: An improved training procedure in timm", year=2021, arxiv="2110.00476"),
+    helps_when="The training loss still falls at the end; strong augmentation needs long training to pay.",
+    pitfalls=(
+        "Cost grows in proportion, so compare at equal cost as well.",
+        "A schedule stretches with it: it is not the shorter training continued.",
+    ),
+    defaults_from="10, for a first look.",
+)
+
 WARMUP = Card(
     title="Warm-up",
     family="schedules",

@@ -34,3 +34,9 @@ def test_a_network_without_branches_is_refused() -> None:
 def test_impossible_values_are_refused(value: float) -> None:
     with pytest.raises(ValidationError, match="value"):
         ZeroInitResidualConfig(value=value)
+
+
+@pytest.mark.parametrize("init", [{"kind": "pretrained"}, {"kind": "from_stage", "stage": "first"}])
+def test_trained_weights_are_not_overwritten(init: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=f"init of kind {init['kind']} brings trained weights"):
+        digits_stage({"kind": "zero_init_residual"}, model={"kind": "timm", "name": "test_vit"}, init=init)
