@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +15,7 @@ from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
-from pipeline.spec.data import AnyData
-from pipeline.spec.links import AnyInit
-from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, Budget
-from pipeline.spec.schedule import AnySchedule
+from pipeline.spec.training import TrainingFields
 from pipeline.types import Batch, LossTerms
 
 LossFn = Callable[[Tensor, Batch], LossTerms]
@@ -84,45 +80,6 @@ class Calibrated:
     model: nn.Module
     logits: Tensor  # [n, K]
     notes: dict[str, float]  # for the record, e.g. the temperature
-
-
-class TrainingFields(Protocol):
-    """What a strategy may ask of the training run that it is part of, before anything is built."""
-
-    @property
-    def data(self) -> AnyData:
-        """Source, splits, sizes and base augmentation."""
-        ...
-
-    @property
-    def model(self) -> AnyModel:
-        """The network."""
-        ...
-
-    @property
-    def optimizer(self) -> AnyOptimizer:
-        """The optimizer."""
-        ...
-
-    @property
-    def schedule(self) -> AnySchedule:
-        """The learning-rate schedule."""
-        ...
-
-    @property
-    def budget(self) -> Budget:
-        """Epochs and batches."""
-        ...
-
-    @property
-    def init(self) -> AnyInit:
-        """The weights that it starts from."""
-        ...
-
-    @property
-    def strategies(self) -> "tuple[StrategyConfig, ...]":
-        """All of them, this one included."""
-        ...
 
 
 class StrategyConfig(Frozen):

@@ -221,6 +221,8 @@ def main() -> None:
         bare = ready("bare")
         for kind in args.kinds.split(","):
             config = CATALOGUE[kind].example()
+            if config.setting():  # made for another stage; they add nothing to a step, to pixels or to an evaluation
+                continue
             on = ready(kind, config.model_dump(mode="json"))
             found = measure(kind, config, bare, on, args.pairs, setting)
             kept[kind] = [one.model_dump(mode="json") for one in found]
