@@ -230,8 +230,8 @@ def main() -> None:
                 floor = f", {one.times_floor.median:.3f}x the floor ({one.floor})" if one.times_floor else ""
                 r = one.times_bare
                 print(f"{kind}: {one.what} {r.median:.3f}x [{r.low:.3f}, {r.high:.3f}]{floor}", flush=True)
-    if args.write:
-        MEASURED.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
+            if args.write:  # after each kind, so that a stop loses one
+                MEASURED.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
 
 
 if __name__ == "__main__":
