@@ -8,132 +8,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ablations.designs import lay_out
+from ablations.designs import lay_out, plain_groups
 from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.merge import key_of
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
+from ablations.scans import Scans
+from ablations.stage_checks import check_stage
 from ablations.treatment import undeclared
 from ablations.weights import Starts
-from pipeline.data.listing import ROLES, Listing
-from pipeline.data.plan import steps_per_epoch
-from pipeline.data.prepare import prepared_key
+from pipeline.data.listing import Listing
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
-from pipeline.models.build import check_model
 from pipeline.recipes.experiment import ExperimentSpec, card_of
-from pipeline.spec.base import content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
-from pipeline.training.footprint import check_network
-from pipeline.training.optimizer import check_optimizer
-from pipeline.training.schedule import check_schedule
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """A listing with what every arm asks of it; over many thousand samples each of these takes a while."""
-
-    listing: Listing
-    fingerprint: str
-    num_samples: dict[str, int]  # role -> samples
-
-    @classmethod
-    def of(cls, listing: Listing) -> "Scanned":
-        """Count and hash once."""
-        return cls(listing, listing.fingerprint, {role: len(listing.rows(role)) for role in ROLES})
-
-
-class _Scans:
-    """Each data spec is listed once, and hashed once."""
-
-    def __init__(self, scan_data: Callable[[AnyData], Listing]) -> None:
-        self._scan = scan_data
-        self._known: dict[str, Scanned] = {}
-        self._keys: dict[AnyData, str] = {}
-
-    def of(self, spec: AnyData) -> Scanned:
-        where = {
-            k: v
-            for k, v in spec.model_dump(mode="json").items()
-            if k not in ("augment", "image_size_px", "eval_image_size_px", "mean", "std")
-        }
-        key = content_hash(where)
-        if key not in self._known:
-            self._known[key] = Scanned.of(self._scan(spec))
-        return self._known[key]
-
-    def data_key(self, spec: AnyData) -> str:
-        if spec not in self._keys:
-            self._keys[spec] = data_key(spec, self.of(spec).listing)
-        return self._keys[spec]
-
-
-def data_key(spec: AnyData, listing: Listing) -> str:
-    """Two specs with this key in common share a DataHandle."""
-    return content_hash([prepared_key(spec, listing), spec.on_bad_image])[:16]
-
-
-def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
-    """Refuse a batch larger than the split.
-
-    Raises:
-        SpecError: naming the arm and the field.
-    """
-    batch, left = stage.budget.batch_size, num_train
-    for strategy in stage.strategies:
-        if strategy.kind == "progressive_resizing":
-            batch *= strategy.largest_batch_factor(stage.data.image_size_px)
-        if strategy.kind == "data_fraction":
-            left = round(left * strategy.frac)  # rounded per class when it trains, which checks again
-    if steps_per_epoch(left, batch) < 1:
-        grown = f", which progressive_resizing raises to {batch}," if batch > stage.budget.batch_size else ""
-        kept = f", of which data_fraction keeps {left}" if left < num_train else ""
-        raise SpecError(
-            f"{where}: budget.batch_size={stage.budget.batch_size}{grown} is larger than the training split "
-            f"({num_train} images{kept}); lower it"
-        )
-
-
-def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:
-    """What only shows once spec and data meet.
-
-    Raises:
-        Impossible: two parts of the stage cannot be together.
-        SpecError: naming the arm and the field.
-    """
-    check_model(stage.model, f"{where}: model")
-    check_optimizer(stage.optimizer, f"{where}: optimizer")
-    check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs)
-    num_train = data.num_samples["train"]
-    try:
-        stage.model.head_size(len(data.listing.class_names))
-    except SpecError as error:
-        raise SpecError(f"{where}: {error}") from error
-    for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
-        check_network(stage.model, stage.strategies, len(data.listing.class_names), size_px, f"{where}: model")
-    check_batches(stage, num_train, where)
-    if stage.budget.num_shards % workers:
-        raise SpecError(
-            f"{where}: resources.workers_per_trial={workers} cannot share budget.num_shards={stage.budget.num_shards}; "
-            f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is "
-            "part of the experiment: keep it when you change the number of workers)"
-        )
-    for strategy in stage.strategies:
-        if reason := strategy.team_fault(stage, workers):
-            raise SpecError(f"{where}: strategies: {strategy.kind}: {reason}")
-
-
-def _sizes_on_the_way(stage: StageSpec) -> tuple[int, ...]:
-    """Other sizes that strategies ask for. A network that takes a stage's smallest and its last takes those between."""
-    smallest = [s.from_px for s in stage.strategies if s.kind == "progressive_resizing"]
-    views = [size for s in stage.strategies if s.kind == "tta" for size in s.sizes_px(stage.data.eval_size_px)]
-    return (*smallest, *views)
 
 
 def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:
@@ -164,7 +58,7 @@ class _Built:
 class _Builder:
     """Turns the cells of a design into arms, one by one."""
 
-    def __init__(self, grid: GridSpec, scans: _Scans, starts: Starts, resolve_precision: Callable[[str], str]) -> None:
+    def __init__(self, grid: GridSpec, scans: Scans, starts: Starts, resolve_precision: Callable[[str], str]) -> None:
         self._grid, self._scans, self._starts = grid, scans, starts
         self._resolve = cache(resolve_precision)  # it may ask a machine of the cluster
         self.bare = grid.experiment(())
@@ -237,9 +131,9 @@ def build_plan(
         SpecError: a factor is wrong, no factor can be compared, or the plan is larger than `max_runs`.
         DataError: the data is not what the spec says.
     """
-    scans = _Scans(scan_data)
+    scans = Scans(scan_data)
     builder = _Builder(grid, scans, Starts(weights), resolve_precision)
-    layout = lay_out(grid.design, tuple(grid.factors), tuple(grid.controls))
+    layout = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls))
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -275,6 +169,8 @@ def build_plan(
         comparisons=possible.comparisons,
         skipped=possible.skipped,
         unassessed=possible.unassessed,
+        aliases=layout.aliases,
+        design_notes=layout.notes,
         data=DataSummary(
             fingerprint=scanned.fingerprint,
             class_names=scanned.listing.class_names,

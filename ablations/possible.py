@@ -36,7 +36,7 @@ def leave_out(layout: Layout, reasons: Mapping[str, str], can_be: Callable[[tupl
         raise SpecError(f"base: {reasons[BARE]}")
     if not reasons:
         return Possible(layout.cells, layout.comparisons)
-    kept = tuple(c for c in layout.comparisons if not {c.treatment, c.reference} & reasons.keys())
+    kept = tuple(c for c in layout.comparisons if not c.contrast.keys() & reasons.keys())
     if all(comparison.control for comparison in kept):
         raise SpecError(_nothing_left(layout, reasons))
     idle = _compared(layout.comparisons) - _compared(kept) - reasons.keys() - {BARE, FULL}
@@ -69,7 +69,7 @@ def fewest(factors: tuple[str, ...], can_be: Callable[[tuple[str, ...]], bool]) 
 
 
 def _compared(comparisons: tuple[Comparison, ...]) -> set[str]:
-    return {name for comparison in comparisons for name in (comparison.treatment, comparison.reference)}
+    return {name for comparison in comparisons for name in comparison.contrast}
 
 
 def _nothing_left(layout: Layout, reasons: Mapping[str, str]) -> str:

@@ -22,10 +22,10 @@ from ablations.display import Progress, duration
 from ablations.grid import Resources
 from ablations.home import Home
 from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.plan import check_batches
 from ablations.planned import Planned, PlannedRun
 from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from ablations.recorder import Flushed, recorder_actor
+from ablations.stage_checks import check_batches
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.spec.errors import ResourceError

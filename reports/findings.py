@@ -31,7 +31,7 @@ def skipped_by_reason(skipped: tuple[SkippedArm, ...]) -> dict[str, tuple[str, .
 
 def blocking_arm(plan: StudyPlan, comparison: Comparison) -> SkippedArm:
     """The skipped arm that a comparison needs; where it needs two, one that cannot be."""
-    needed = [arm for arm in plan.skipped if arm.name in (comparison.treatment, comparison.reference)]
+    needed = [arm for arm in plan.skipped if arm.name in comparison.contrast]
     return next((arm for arm in needed if arm.clash), needed[0])
 
 
@@ -40,7 +40,8 @@ def changes_nothing(plan: StudyPlan) -> tuple[Comparison, ...]:
     return tuple(
         comparison
         for comparison in plan.comparisons
-        if plan.arm(comparison.treatment).final.stage_hash == plan.arm(comparison.reference).final.stage_hash
+        if not comparison.weights
+        and plan.arm(comparison.treatment).final.stage_hash == plan.arm(comparison.reference).final.stage_hash
     )
 
 

@@ -1,14 +1,24 @@
 """The plan of a study: which arms, which runs answer for them, and what was promised beforehand."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.records import MetricName
 
-Context = Literal["added to bare", "removed from full"]
+Context = Literal[
+    "added to bare",
+    "removed from full",
+    "added to what it needs",
+    "added in this order",
+    "averaged over the others",
+    "share of the gain",
+    "interaction",
+    "interaction with the rest",
+]
+"""Where an effect was looked at: what the other factors were while this one was switched."""
 
 
 class Metric(Frozen):
@@ -63,13 +73,43 @@ class SkippedArm(Frozen):
 
 
 class Comparison(Frozen):
-    """One planned effect: `treatment` minus `reference`, so that above 0 the factor raises the metric."""
+    """One planned effect: a difference of two arms, or a weighted sum of several whose weights add up to 0.
 
-    factor: str
+    Above 0, the factor raises the metric.
+    """
+
+    factor: str = Field(description="a switch, or several joined by ' x ' for an interaction")
     context: Context
-    treatment: str
-    reference: str
+    treatment: str = Field("", description="an arm; empty for a weighted sum")
+    reference: str = Field("", description="an arm; empty for a weighted sum")
+    weights: dict[str, float] = Field(default={}, description="arm -> weight; empty for a difference of two arms")
     control: bool = False
+    exploratory: bool = Field(False, description="outside the declared family: adjusted among its own kind")
+    confounded: tuple[str, ...] = Field(default=(), description="effects that this design cannot tell from this one")
+    note: str = Field("", description="what a reader must know about this effect before any result")
+
+    @model_validator(mode="after")
+    def _is_a_contrast(self) -> Self:
+        if bool(self.weights) == bool(self.treatment and self.reference):
+            raise ValueError("expected a treatment and a reference, or weights of arms, and not both")
+        if abs(sum(self.weights.values())) > 1e-9:
+            raise ValueError(f"the weights of a comparison must add up to 0, not to {sum(self.weights.values())!r}")
+        return self
+
+    @property
+    def contrast(self) -> dict[str, float]:
+        """Arm -> weight."""
+        return self.weights or {self.treatment: 1.0, self.reference: -1.0}
+
+
+class Alias(Frozen):
+    """What a design can say about one effect: the effects that it is mixed with, wholly or in part."""
+
+    effect: str = Field(description="a switch, or two joined by ' x '")
+    mixed_with: tuple[str, ...] = Field(default=(), description="estimated as one with these, wholly")
+    clear: bool = Field(description="no main effect and no two-way interaction among them")
+    max_alias: float = Field(0.0, ge=0, description="largest share of another effect up to two-way, 1: wholly")
+    vif: float | None = Field(None, description="variance inflation of its estimate; None: cannot be estimated")
 
 
 class DataSummary(Frozen):
@@ -95,6 +135,8 @@ class StudyPlan(Frozen):
     comparisons: tuple[Comparison, ...]
     skipped: tuple[SkippedArm, ...] = Field(default=(), description="arms of the design that are not run")
     unassessed: tuple[Comparison, ...] = Field(default=(), description="comparisons that need a skipped arm")
+    aliases: tuple[Alias, ...] = Field(default=(), description="what the design cannot tell apart")
+    design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")
     data: DataSummary
     cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")
     grid: dict[str, Any] = Field(default={}, description="the grid file as it was read")

@@ -2,7 +2,7 @@ from itertools import combinations
 
 import pytest
 
-from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out
+from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out, plain_groups
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -19,7 +19,7 @@ NAMES = ("a", "b", "c", "d", "e")
 def test_each_design_has_its_number_of_arms_and_comparisons(
     design: AnyDesign, num_factors: int, num_cells, num_comparisons
 ) -> None:
-    layout = lay_out(design, NAMES[:num_factors], ())
+    layout = lay_out(design, plain_groups(NAMES[:num_factors]), ())
     assert len(layout.cells) == num_cells(num_factors)
     assert len({cell.name for cell in layout.cells}) == len(layout.cells), "names are unique"
     assert len(layout.comparisons) == num_comparisons(num_factors)
@@ -29,7 +29,7 @@ def test_each_design_has_its_number_of_arms_and_comparisons(
 @pytest.mark.parametrize("design", [AddOneIn(), LeaveOneOut(), BothWays()])
 def test_the_arms_of_a_comparison_differ_by_its_factor_alone(design: AnyDesign, num_factors: int) -> None:
     factors = NAMES[:num_factors]
-    layout = lay_out(design, factors, ("placebo",))
+    layout = lay_out(design, plain_groups(factors), ("placebo",))
     cells = {cell.name: set(cell.factors) for cell in layout.cells}
     assert cells["bare"] == set() and cells["full"] == set(factors)
     for comparison in layout.comparisons:
@@ -45,13 +45,13 @@ def test_the_arms_of_a_comparison_differ_by_its_factor_alone(design: AnyDesign, 
 
 
 def test_three_factors_both_ways_are_all_sets_of_zero_one_two_and_three() -> None:
-    layout = lay_out(BothWays(), ("a", "b", "c"), ())
+    layout = lay_out(BothWays(), plain_groups(("a", "b", "c")), ())
     found = {frozenset(cell.factors) for cell in layout.cells}
     assert found == {frozenset(some) for size in range(4) for some in combinations("abc", size)}
 
 
 def test_controls_are_added_to_bare_only() -> None:
-    layout = lay_out(LeaveOneOut(), ("a", "b"), ("placebo", "noise"))
+    layout = lay_out(LeaveOneOut(), plain_groups(("a", "b")), ("placebo", "noise"))
     with_controls = [cell for cell in layout.cells if {"placebo", "noise"} & set(cell.factors)]
     assert [(cell.name, cell.factors) for cell in with_controls] == [
         ("+placebo", ("placebo",)),

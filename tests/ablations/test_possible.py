@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out
+from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out, plain_groups
 from ablations.possible import IDLE, Possible, fewest, leave_out
 from pipeline.spec.errors import SpecError
 
@@ -15,14 +15,14 @@ def possible(design: AnyDesign, factors: str, impossible: tuple[str, ...], contr
     def can_be(some: tuple[str, ...]) -> bool:
         return not any(set(clash) <= set(some) for clash in impossible)
 
-    layout = lay_out(design, tuple(factors), tuple(controls))
+    layout = lay_out(design, plain_groups(factors), tuple(controls))
     reasons = {cell.name: f"why {cell.name}" for cell in layout.cells if not can_be(cell.factors)}
     return leave_out(layout, reasons, can_be)
 
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_a_design_whose_arms_can_all_be_stays_as_it_is(design: AnyDesign) -> None:
-    layout = lay_out(design, "abc", "z")
+    layout = lay_out(design, plain_groups("abc"), "z")
     assert possible(design, "abc", (), "z") == Possible(layout.cells, layout.comparisons)
 
 
@@ -53,7 +53,7 @@ def test_a_full_recipe_that_nobody_is_compared_with_stays_where_it_can_be() -> N
 
 def test_an_arm_that_needs_a_partner_to_be_possible_is_skipped_alone() -> None:
     """`a` works only beside `b`: bare with `a`, and full without `b`, cannot be."""
-    layout = lay_out(BothWays(), "abc", ())
+    layout = lay_out(BothWays(), plain_groups("abc"), ())
     reasons = {"+a": "needs b", "-b": "needs b"}
     found = leave_out(layout, reasons, lambda some: "a" not in some or "b" in some)
     assert {arm.name: arm.clash for arm in found.skipped} == {"+a": ("a",), "-b": ("a",)}
@@ -69,7 +69,7 @@ def test_a_control_that_cannot_be_is_skipped_and_the_rest_goes_on() -> None:
 
 
 def test_bare_that_cannot_be_is_an_error() -> None:
-    layout = lay_out(BothWays(), "ab", ())
+    layout = lay_out(BothWays(), plain_groups("ab"), ())
     with pytest.raises(SpecError, match=r"^base: no such luck$"):
         leave_out(layout, {"bare": "no such luck"}, lambda some: True)
 

@@ -1,0 +1,67 @@
+"""What only shows once a stage meets its data: sizes, batches, networks and teams that do not fit."""
+
+from ablations.scans import Scanned
+from pipeline.data.plan import steps_per_epoch
+from pipeline.experiment import StageSpec
+from pipeline.models.build import check_model
+from pipeline.spec.errors import SpecError
+from pipeline.training.footprint import check_network
+from pipeline.training.optimizer import check_optimizer
+from pipeline.training.schedule import check_schedule
+
+
+def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
+    """Refuse a batch larger than the split.
+
+    Raises:
+        SpecError: naming the arm and the field.
+    """
+    batch, left = stage.budget.batch_size, num_train
+    for strategy in stage.strategies:
+        if strategy.kind == "progressive_resizing":
+            batch *= strategy.largest_batch_factor(stage.data.image_size_px)
+        if strategy.kind == "data_fraction":
+            left = round(left * strategy.frac)  # rounded per class when it trains, which checks again
+    if steps_per_epoch(left, batch) < 1:
+        grown = f", which progressive_resizing raises to {batch}," if batch > stage.budget.batch_size else ""
+        kept = f", of which data_fraction keeps {left}" if left < num_train else ""
+        raise SpecError(
+            f"{where}: budget.batch_size={stage.budget.batch_size}{grown} is larger than the training split "
+            f"({num_train} images{kept}); lower it"
+        )
+
+
+def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:
+    """What only shows once spec and data meet.
+
+    Raises:
+        Impossible: two parts of the stage cannot be together.
+        SpecError: naming the arm and the field.
+    """
+    check_model(stage.model, f"{where}: model")
+    check_optimizer(stage.optimizer, f"{where}: optimizer")
+    check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs)
+    num_train = data.num_samples["train"]
+    try:
+        stage.model.head_size(len(data.listing.class_names))
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from error
+    for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
+        check_network(stage.model, stage.strategies, len(data.listing.class_names), size_px, f"{where}: model")
+    check_batches(stage, num_train, where)
+    if stage.budget.num_shards % workers:
+        raise SpecError(
+            f"{where}: resources.workers_per_trial={workers} cannot share budget.num_shards={stage.budget.num_shards}; "
+            f"set budget.num_shards to {workers} or a multiple of it (it is the unit of batch statistics, so it is "
+            "part of the experiment: keep it when you change the number of workers)"
+        )
+    for strategy in stage.strategies:
+        if reason := strategy.team_fault(stage, workers):
+            raise SpecError(f"{where}: strategies: {strategy.kind}: {reason}")
+
+
+def _sizes_on_the_way(stage: StageSpec) -> tuple[int, ...]:
+    """Other sizes that strategies ask for. A network that takes a stage's smallest and its last takes those between."""
+    smallest = [s.from_px for s in stage.strategies if s.kind == "progressive_resizing"]
+    views = [size for s in stage.strategies if s.kind == "tta" for size in s.sizes_px(stage.data.eval_size_px)]
+    return (*smallest, *views)
