@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -117,6 +118,7 @@ def _power_at(noncentrality: float, df: float, alpha: float) -> float:
     return float(stats.nct.sf(critical, df, noncentrality) + wrong_sign)
 
 
+@lru_cache(maxsize=4096)  # every effect of a study asks for the same few, at milliseconds each
 def _noncentrality(df: float, alpha: float, target: float) -> float:
     high = 1.0
     while _power_at(high, df, alpha) < target:
