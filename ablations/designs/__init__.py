@@ -5,15 +5,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ablations.designs.halving import Halving
 from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, only_added, plain_groups
 from ablations.designs.one_at_a_time import AddOneIn, BothWays, LeaveOneOut
 
 __all__ = [
-    "BARE", "FULL", "AddOneIn", "AnyDesign", "BothWays", "Cell", "Group", "Layout", "LeaveOneOut", "lay_out",
+    "BARE", "FULL", "AddOneIn", "AnyDesign", "BothWays", "Cell", "Group", "Halving", "Layout", "LeaveOneOut", "lay_out",
     "plain_groups",
 ]  # fmt: skip
 
-AnyDesign = Annotated[AddOneIn | LeaveOneOut | BothWays, Field(discriminator="kind")]
+AnyDesign = Annotated[AddOneIn | LeaveOneOut | BothWays | Halving, Field(discriminator="kind")]
 
 
 def lay_out(design: AnyDesign, groups: Sequence[Group], controls: Sequence[str], outside: Sequence[str] = ()) -> Layout:
