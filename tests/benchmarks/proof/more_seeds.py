@@ -17,6 +17,9 @@ HALF_WIDTHS_SD = (1.5, 1.0, 0.8)
 FIRST_STAGE = 3
 MAX_SEEDS = 1_000
 
+Rule = Callable[[float, np.ndarray], Estimate]
+"""Wanted half-width, differences in the order in which they would come -> the estimate at which it stops."""
+
 
 def false_positives(looks: Sequence[int], alpha: float, num_datasets: int, rng: np.random.Generator) -> Share:
     """How often differences without an effect are called one at any of the looks.
@@ -50,24 +53,20 @@ def narrow_enough(half_width: float, differences: np.ndarray) -> Estimate:
     return paired_effect(differences)
 
 
-def covered(
-    rule: Callable[[float, np.ndarray], Estimate], half_width: float, num: int, rng: np.random.Generator
-) -> Share:
+def covered(rule: Rule, half_width: float, num: int, rng: np.random.Generator) -> Share:
     """How often the interval at which a rule stops holds the truth, which is 0."""
     return share([0.0 in rule(half_width, rng.standard_normal(MAX_SEEDS)).interval() for _ in range(num)])
+
+
+def named(at: Sequence[int]) -> str:
+    """'3, 5, 10'."""
+    return "every seed from 3 to 10" if at == FROM_3_TO_10 else ", ".join(map(str, at))
 
 
 def section(num_datasets: int, seed: int) -> str:
     """False positives of looking, then coverage of rules that ask for precision."""
     rng = np.random.default_rng(seed)
-    looks = [
-        (
-            "every seed from 3 to 10" if at == FROM_3_TO_10 else ", ".join(map(str, at)),
-            level,
-            false_positives(at, level, num_datasets, rng),
-        )
-        for at, level in LOOKS
-    ]
+    looks = [(named(at), level, false_positives(at, level, num_datasets, rng)) for at, level in LOOKS]
     rules = [
         (name, half_width, covered(rule, half_width, num_datasets, rng))
         for name, rule in (("two stages (Stein)", two_stage), ("ordinary t, first time narrow enough", narrow_enough))

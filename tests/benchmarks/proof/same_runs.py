@@ -110,9 +110,9 @@ def section(num_datasets: int, seed: int) -> str:
         mixed.append((SEEDS[-1], design.name, f"{found.mean:.2f}", found.after_holm))
     columns = ("seeds", "design", "standard error, sd", "A is found", "after Holm over 7", "ratio of standard errors")
     return (
-        f"Seven factors, eight cells, pooled two-way model, {Luck().name}, {num_datasets:,} data sets a row. Only A does "
-        f"something: {STRENGTH_SD:g} sd.\n\n{markdown(columns, acting)}\n\n"
-        f"A does nothing, but B and D together do, {STRENGTH_SD:g} sd in -1/+1 coding. The planner marks A as confounded "
-        "with B x D in this fraction, so the report makes no such claim:\n\n"
+        f"Seven factors, eight cells, pooled two-way model, {Luck().name}, {num_datasets:,} data sets a row. Only A "
+        f"does something: {STRENGTH_SD:g} sd.\n\n{markdown(columns, acting)}\n\n"
+        f"A does nothing, but B and D together do, {STRENGTH_SD:g} sd in -1/+1 coding. The planner marks A as "
+        "confounded with B x D in this fraction, so the report makes no such claim:\n\n"
         f"{markdown(('seeds', 'design', 'mean estimate of A, sd', 'A is claimed after Holm'), mixed)}"
     )
