@@ -75,6 +75,6 @@ def section(num_studies: int, seed: int) -> str:
     worst = max(planned, key=lambda f: f.any_claim.value)
     return (
         f"{num_studies:,} studies a row, {NUM_FACTORS} factors both ways, {found[0].num_comparisons} comparisons in "
-        f"the family, through `analyse`. Any false claim and placebo: goal at most {GOAL:g} at 3 and 5 seeds; the worst "
-        f"row has {worst.any_claim} ({worst.luck.name}, {worst.num_seeds} seeds).\n\n{table}"
+        f"the family, through `analyse`. Any false claim and placebo: goal at most {GOAL:g} at 3 and 5 seeds; the "
+        f"worst row has {worst.any_claim} ({worst.luck.name}, {worst.num_seeds} seeds).\n\n{table}"
     )
