@@ -133,7 +133,7 @@ def build_plan(
     """
     scans = Scans(scan_data)
     builder = _Builder(grid, scans, Starts(weights), resolve_precision)
-    layout = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls))
+    layout = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls), len(grid.seeds), grid.max_runs)
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
