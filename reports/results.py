@@ -87,7 +87,8 @@ class Effect(Frozen):
     sd: float | None = Field(default=None, description="of what one seed says, as the headline method sees it")
     correlation: float | None = Field(default=None, description="of both sides over seeds")
     differences: dict[int, float] = Field(
-        description="seed -> treatment minus reference, or the weighted sum of all arms; empty where the arms trained alike: zeros would look measured"
+        description="seed -> treatment minus reference, or the weighted sum of all arms; empty where the arms trained "
+        "alike: zeros would look measured"
     )
     identical_seeds: tuple[int, ...] = Field(default=(), description="in which both arms trained bit for bit alike")
     others: tuple[MethodResult, ...] = Field(default=(), description="every method, the headline's too")
@@ -236,7 +237,8 @@ class Analysis(Frozen):
     higher_is_better: bool
     delta: float
     seeds: tuple[int, ...]
-    headline: Method | None
+    headline: Method | None = Field(description="of differences of two arms; weighted sums are judged pooled")
+    level: float = Field(default=0.95, description="of the intervals: 1 minus the two-sided level of a verdict")
     num_comparisons: int
     effects: tuple[Effect, ...]
     controls: tuple[Effect, ...]

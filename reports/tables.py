@@ -9,7 +9,7 @@ from reports.load import StudyData
 from reports.results import Analysis, Effect, NetworkSize, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
 from reports.text import effect_text, ratio_text
-from reports.wording import p_text, place, range_text
+from reports.wording import level_text, p_text, place, range_text
 
 NONE = "—"
 
@@ -100,7 +100,7 @@ def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
 def effect_table(analysis: Analysis, scale: Scale) -> Table:
     """The twin of the forest plot: all numbers of all comparisons, controls last."""
     columns = (
-        "factor", "context", "difference", "95% CI", "p", "Holm p", "method", "df", "seeds", "detectable (80%)",
+        "factor", "context", "difference", f"{level_text(analysis.level)} CI", "p", "Holm p", "method", "df", "seeds", "detectable (80%)",
         "each seed", "other methods", "r", "step cost", "verdict",
     )  # fmt: skip
     return Table(columns, tuple(_effect_row(effect, scale) for effect in analysis.effects + analysis.controls))

@@ -68,8 +68,8 @@ def sd_upper_limit(sd: float, df: float, level: float = 0.8) -> float:
 class Detectable:
     """The smallest effect a planned study can find, in the units of `sd_run`.
 
-    `alone` is at the alpha of one test; `after_correction` is for a factor that must also survive the first step of Holm's
-    correction. Both are None at one seed, which allows no verdict.
+    `alone` is at the alpha of one test; `after_correction` is for a factor that must also survive the first step of
+    Holm's correction. Both are None at one seed, which allows no verdict.
     """
 
     method: Method | None
