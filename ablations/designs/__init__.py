@@ -9,7 +9,8 @@ from ablations.designs.auto import Auto
 from ablations.designs.baseline import Baseline
 from ablations.designs.factorial import FullFactorial, Pairwise
 from ablations.designs.fractional import Fractional
-from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, check_groups, control_arms, plain_groups
+from ablations.designs.halving import Halving
+from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, check_groups, only_added, plain_groups
 from ablations.designs.one_at_a_time import AddOneIn, BothWays, LeaveOneOut
 from ablations.designs.optimal import DOptimal
 from ablations.designs.order import Shapley, Stack
@@ -18,16 +19,16 @@ from ablations.designs.subsets import RandomSubsets
 
 __all__ = [
     "BARE", "FULL", "AddOneIn", "AnyDesign", "Auto", "Baseline", "BothWays", "Cell", "DOptimal", "Fractional",
-    "FullFactorial", "Group", "Layout", "LeaveOneOut", "Pairwise", "PlackettBurman", "RandomSubsets", "Shapley",
-    "Stack", "lay_out", "plain_groups",
+    "FullFactorial", "Group", "Halving", "Layout", "LeaveOneOut", "Pairwise", "PlackettBurman", "RandomSubsets",
+    "Shapley", "Stack", "lay_out", "plain_groups",
 ]  # fmt: skip
 
 _Written = Annotated[
     Auto | Baseline | AddOneIn | LeaveOneOut | BothWays | Stack | Pairwise | FullFactorial | Fractional
-    | PlackettBurman | RandomSubsets | DOptimal | Shapley,
+    | PlackettBurman | RandomSubsets | DOptimal | Shapley | Halving,
     Field(discriminator="kind"),
 ]  # fmt: skip
-_Name = Literal[
+_Name = Literal[  # of those that need nothing more to be said
     "auto", "baseline", "add_one_in", "leave_one_out", "both_ways", "stack", "pairwise", "full_factorial", "fractional",
     "plackett_burman", "random_subsets", "d_optimal", "shapley",
 ]  # fmt: skip
@@ -45,15 +46,17 @@ def lay_out(
     design: AnyDesign,
     groups: Sequence[Group],
     controls: Sequence[str],
+    outside: Sequence[str] = (),
     num_seeds: int = 1,
     max_runs: int | None = None,
 ) -> Layout:
-    """Arms and comparisons. Controls are only ever added to bare.
+    """Arms and comparisons.
 
     Args:
-        design: as the grid has it.
+        design: which combinations to run.
         groups: the factors.
-        controls: names of switches beside them.
+        controls: only ever added to bare; they check the instrument.
+        outside: switches that no full recipe can have, also only added to bare.
         num_seeds: runs of every arm; `auto` counts them.
         max_runs: of the study; `auto` stays below it, and other designs are checked by the planner.
 
@@ -61,10 +64,15 @@ def lay_out(
         SpecError: the factors do not fit together, the design cannot have them, or nothing fits into `max_runs`.
     """
     check_groups(groups)
-    beside = control_arms(controls)
+    beside = (only_added(outside), only_added(controls, control=True))
     if isinstance(design, Auto):
-        left = None if max_runs is None else max_runs - len(controls) * num_seeds
+        left = None if max_runs is None else max_runs - (len(controls) + len(outside)) * num_seeds
         asked = design.lay_out(groups, num_seeds, left)
     else:
         asked = design.lay_out(groups)
-    return Layout((*asked.cells, *beside.cells), (*asked.comparisons, *beside.comparisons), asked.aliases, asked.notes)
+    return Layout(
+        cells=(*asked.cells, *(cell for part in beside for cell in part.cells)),
+        comparisons=(*asked.comparisons, *(comparison for part in beside for comparison in part.comparisons)),
+        aliases=asked.aliases,
+        notes=asked.notes,
+    )

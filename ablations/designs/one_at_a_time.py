@@ -103,7 +103,7 @@ def with_the_rest(groups: Sequence[Group]) -> Layout:
                 context="interaction with the rest",
                 weights={FULL: 1.0, f"-{group.levels[0]}": -1.0, f"+{group.levels[0]}": -1.0, BARE: 1.0},
                 exploratory=True,
-                note=f"removed from full, less added to bare: below 0, the others do part of its work",
+                note="removed from full, less added to bare: below 0, the others do part of its work",
             )
             for group in alone
             if len(groups) > 1

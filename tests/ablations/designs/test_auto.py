@@ -56,8 +56,8 @@ def test_a_budget_that_is_too_small_names_the_smallest_that_works(num_factors: i
 
 def test_runs_of_controls_count() -> None:
     groups = plain_groups(LETTERS[:3])
-    assert len(lay_out(Auto(), groups, (), 3, max_runs=24).cells) == 8
-    layout = lay_out(Auto(), groups, ("placebo",), 3, max_runs=24)
+    assert len(lay_out(Auto(), groups, (), num_seeds=3, max_runs=24).cells) == 8
+    layout = lay_out(Auto(), groups, ("placebo",), num_seeds=3, max_runs=24)
     assert len(layout.cells) == 6 and "add_one_in" in layout.notes[0]
 
 
