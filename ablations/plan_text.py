@@ -16,7 +16,9 @@ from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
 from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
+from pipeline.spec.study import StudyPlan
 from pipeline.training.precision import number_format
+from reports.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
 from reports.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, smallest_detectable
 
@@ -126,9 +128,24 @@ def noise(planned: Planned, home: Home) -> Noise | None:
 
 
 def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
-    """The smallest effect the headline method finds with 80% power."""
-    planned_effects = sum(not c.control for c in planned.plan.comparisons)
-    return smallest_detectable(sd, num_seeds, planned_effects, len({a.final.stage_hash for a in planned.plan.arms}))
+    """The smallest effect the headline method finds with 80% power: of the declared comparison that sees least."""
+    plan = planned.plan
+    factors = [comparison for comparison in plan.comparisons if not comparison.control]
+    used = {stage for comparison in factors for stage, _ in stage_weights(plan, comparison)}
+    keys = list(dict.fromkeys(stage_weights(plan, c) for c in factors if not c.exploratory))
+    measured = [key for key in keys if not compares_nothing(key)] or [difference("", "")]
+    found = [
+        smallest_detectable(
+            sd,
+            num_seeds,
+            len(keys),
+            max(2, len(used)),
+            squared_norm=squared_norm(key),
+            weighted=not is_difference(key),
+        )
+        for key in measured
+    ]
+    return max(found, key=lambda one: one.alone or 0.0)
 
 
 def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: int) -> list[str]:
@@ -156,6 +173,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
         lines.append(f"  {arm.name:<22} {stages}{reuse}")
+    lines += design_lines(plan)
     lines += finding_lines(plan)
     each = len(plan.seeds)
     lines += [
@@ -169,6 +187,18 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]
     return lines + detectable_lines(planned, noise(planned, home), unit)
+
+
+def design_lines(plan: StudyPlan) -> list[str]:
+    """Why this design, and what it cannot tell apart."""
+    lines = [f"{'note' if i == 0 else '':<10}{note}" for i, note in enumerate(plan.design_notes)]
+    for i, alias in enumerate(plan.aliases):
+        mixed = f" = {' = '.join(alias.mixed_with)}" if alias.mixed_with else ""
+        clear = "clear" if alias.clear else "not clear"
+        part = f", mixed by up to {alias.max_alias:.2f} with another" if 0 < alias.max_alias < 1 else ""
+        lost = ", cannot be estimated" if alias.vif is None else ""
+        lines.append(f"{'aliases' if i == 0 else '':<10}{alias.effect}{mixed}: {clear}{part}{lost}")
+    return lines
 
 
 def detectable_lines(planned: Planned, spread: Noise | None, unit: str) -> list[str]:
