@@ -55,9 +55,10 @@ def to_latex(analysis: Analysis) -> str:
 def escape(text: str) -> str:
     """Text that LaTeX prints as it stands, with a minus before a number and a hyphen elsewhere.
 
-    Brackets are braced: after the end of a row they would be read as its spacing.
+    Brackets are braced: after the end of a row they would be read as its spacing. No line breaks within an interval.
     """
-    return re.sub(r"(?<!\w)-(?=\d)", "$-$", text.translate(ESCAPES))
+    escaped = re.sub(r"(?<!\w)-(?=\d)", "$-$", text.translate(ESCAPES))
+    return re.sub(r"(\{\[\}\S+,) (?=\S+\{\]\})", r"\1~", escaped)
 
 
 def _alignment(headings: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ SPECIAL = "\\{}&%$#_~^<>|"
 PRINTED = {
     r"\textbackslash{}": "\\", r"\{": "{", r"\}": "}", r"\&": "&", r"\%": "%", r"\$": "$", r"\#": "#", r"\_": "_",
     r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"$<$": "<", r"$>$": ">", r"$|$": "|", r"$\pm$": "±",
-    r"$\geq$": "≥", r"$-$": "-", r"{[}": "[", r"{]}": "]",
+    r"$\geq$": "≥", r"$-$": "-", r"{[}": "[", r"{]}": "]", "~": " ",
 }  # fmt: skip
 WRAPPED = r">{\raggedright\arraybackslash}p"
 COMMAND = re.compile("|".join(map(re.escape, sorted(PRINTED, key=len, reverse=True))))
@@ -75,6 +75,10 @@ def test_escaped_text_prints_as_it_was(text: str) -> None:
     assert printed(escaped) == text
     assert not re.search(r"(?<!\\)[&%#_]", escaped)
     assert escaped.count("{") - escaped.count(r"\{") == escaped.count("}") - escaped.count(r"\}")
+
+
+def test_an_interval_stays_on_one_line() -> None:
+    assert escape("+0.42 pt [0.25, 0.59], above") == "+0.42 pt {[}0.25,~0.59{]}, above"
 
 
 @pytest.mark.parametrize(
