@@ -11,6 +11,7 @@ from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
+from reports.shares import with_percentages
 from reports.stats.power import ALPHA
 from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
@@ -27,7 +28,7 @@ def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness, alpha)
-    planned = with_secondary(study, judged)
+    planned = with_percentages(study, judged.family, with_secondary(study, judged), scale, alpha)
     never_run = unassessed(plan)
     lost = tuple(effect for effect in never_run if not effect.control)
     effects = in_grid_order(plan, planned + lost) if lost else planned

@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline.spec.study import Comparison
 from reports.contrast import StageWeights, is_difference, stage_weights
-from reports.cost import step_ratio
+from reports.cost import averaged_step_ratio, step_ratio
 from reports.estimates import Contrast, Family, estimate_all, make_contrast, make_family
 from reports.load import StudyData
-from reports.results import Completeness, Effect, Expectation, MethodResult, Range
+from reports.results import Completeness, CostRatio, Effect, Expectation, MethodResult, Range
 from reports.rulings import Bench
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Interval, Method
@@ -154,7 +154,7 @@ class _Court:
             identical_seeds=contrast.identical_seeds,
             others=tuple(_method_result(estimate) for estimate in measured.every.values()),
             notes=self.bench.notes(comparison, contrast, evidence, ruling),
-            step_ratio=_step_ratio(self.study, contrast.key),
+            step_ratio=_step_ratio(self.study, comparison, contrast.key),
         )
         if evidence is None or chosen is None:
             return effect.model_copy(
@@ -203,8 +203,11 @@ def _adjusted(
     return {key: float(p) for key, p in zip(p_values, adjusted, strict=True)}
 
 
-def _step_ratio(study: StudyData, key: StageWeights):
-    return step_ratio(study, key[0][0], key[-1][0]) if is_difference(key) else None
+def _step_ratio(study: StudyData, comparison: Comparison, key: StageWeights) -> CostRatio | None:
+    if is_difference(key):
+        return step_ratio(study, key[0][0], key[-1][0])
+    # Of an interaction this would be a ratio of ratios, which is nobody's step time.
+    return None if comparison.context.startswith("interaction") else averaged_step_ratio(study, key)
 
 
 def _as_expected(

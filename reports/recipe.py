@@ -86,7 +86,19 @@ def _together(
         else:
             others = " + ".join(name for name in obstacle.clash if name in kept) or "bare"
             why_not[factor] = f"{factor} helps too, but cannot be beside {others}: {obstacle.reason}."
+    for factor in earned:
+        missing = [name for name in _needs(plan, factor, effects) if name not in kept]
+        if factor in kept and missing:
+            kept.remove(factor)
+            why_not[factor] = f"{factor} helps too, but it needs {' + '.join(missing)}, which is not kept."
     return tuple(factor for factor in earned if factor in kept), why_not
+
+
+def _needs(plan: StudyPlan, factor: str, effects: tuple[Effect, ...]) -> tuple[str, ...]:
+    """The factors beside which this one was judged, because it cannot be without them."""
+    found = (e for e in effects if e.factor == factor and e.context == "added to what it needs" and e.reference)
+    effect = next(found, None)
+    return () if effect is None else plan.arm(effect.reference).factors
 
 
 def _gain(plan: StudyPlan, factor: str, effects: tuple[Effect, ...]) -> float:

@@ -100,8 +100,8 @@ def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
 def effect_table(analysis: Analysis, scale: Scale) -> Table:
     """The twin of the forest plot: all numbers of all comparisons, controls last."""
     columns = (
-        "factor", "context", "difference", f"{level_text(analysis.level)} CI", "p", "Holm p", "method", "df", "seeds", "detectable (80%)",
-        "each seed", "other methods", "r", "step cost", "verdict",
+        "factor", "context", "difference", f"{level_text(analysis.level)} CI", "p", "Holm p", "method", "df", "seeds",
+        "detectable (80%)", "each seed", "other methods", "r", "step cost", "verdict",
     )  # fmt: skip
     return Table(columns, tuple(_effect_row(effect, scale) for effect in analysis.effects + analysis.controls))
 

@@ -124,9 +124,14 @@ def level_text(level: float) -> str:
 
 def _correction(effect: Effect, num_comparisons: int) -> str:
     if effect.q is not None:
-        return f"exploratory, BH q={p_text(effect.q)} over {num_comparisons}"
-    p = p_text(1.0 if effect.p_holm is None else effect.p_holm)
-    return f"p={p}, control" if effect.control else f"Holm p={p} over {num_comparisons}"
+        return f"exploratory, BH q{_equals(effect.q)} over {num_comparisons}"
+    p = f"p{_equals(1.0 if effect.p_holm is None else effect.p_holm)}"
+    return f"{p}, control" if effect.control else f"Holm {p} over {num_comparisons}"
+
+
+def _equals(p: float) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"={text}"
 
 
 def _interaction_scale(effect: Effect) -> str:

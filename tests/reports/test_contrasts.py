@@ -14,6 +14,7 @@ from pipeline.spec.study import Comparison, Context
 from reports.analysis import analyse
 from reports.completeness import assess_completeness
 from reports.effects import judge
+from reports.html import render
 from reports.results import Analysis, Effect
 from reports.stats.estimate import Method
 from reports.stats.multiplicity import benjamini_hochberg, holm
@@ -314,3 +315,38 @@ def test_the_weights_of_these_tests_are_the_published_definitions() -> None:
             "full": 1 / 3,
         }
     )
+
+
+def test_the_page_has_a_figure_for_what_was_declared_and_another_for_what_is_exploratory() -> None:
+    page = render(factorial_study())
+    section = page.split('<section id="effects">')[1].split("</section>")[0]
+    declared, explored = section.split("<h3>Exploratory: outside the declared family</h3>")
+    assert "95% confidence interval by pooled two-way;" in declared
+    assert "averaged over the other factors (on minus off)" in declared
+    assert 'aria-label="a, averaged over the others: ' in declared and "a x b" not in declared
+    assert "1 of 3 comparisons stand out (BH at q = 0.1)" in explored
+    assert 'aria-label="a x b, interaction: -0.45 pt [-0.63, -0.27]; exploratory' in explored
+    answers = page.split('<section id="answers">')[1].split("</section>")[0]
+    assert "a x b" not in answers and "averaged over the other factors" in answers
+
+
+def test_the_recipe_of_a_factorial_is_what_helps_on_average() -> None:
+    analysis = analyse(factorial_study())
+    assert analysis.recipe_to_keep.factors == FACTORS
+    assert analysis.recipe_to_keep.arm == "full"
+    assert analysis.recipe_to_keep.rule.startswith("Bare, plus every factor that helps on average")
+
+
+def test_the_quotable_sentence_of_an_average_carries_everything() -> None:
+    detail = found(analyse(factorial_study()), "a").detail
+    assert detail == (
+        "Switching a on, averaged over the other factors, changed top-1 accuracy by +0.57 pt (95% CI 0.40 to 0.75; "
+        "2 seeds; pooled two-way, df 7; Holm p<.001 over 3), for this split."
+    )
+
+
+def test_a_design_without_comparisons_has_no_effects_and_no_error() -> None:
+    analysis = analyse(factorial_study(()))
+    assert (analysis.effects, analysis.num_comparisons, analysis.answers) == ((), 0, {})
+    assert analysis.recipe_to_keep.factors == ()
+    assert "Every arm" in render(factorial_study(()))
