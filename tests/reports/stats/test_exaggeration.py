@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -22,7 +24,8 @@ def test_agrees_with_simulation_and_with_the_power_of_statsmodels(effect: float,
     assert found.power == pytest.approx(TTestPower().power(effect, num_seeds, alpha), abs=1e-6)
     draws = np.random.default_rng(6).normal(effect, 1.0, (300_000, num_seeds))
     means = draws.mean(axis=1)
-    passed = means[stats.ttest_1samp(draws, 0.0, axis=1).pvalue < alpha]
+    tests: Any = stats.ttest_1samp(draws, 0.0, axis=1)
+    passed = means[tests.pvalue < alpha]
     assert found.ratio == pytest.approx(np.mean(np.abs(passed)) / abs(effect), rel=0.015)
     assert found.wrong_sign == pytest.approx(np.mean(np.sign(passed) != np.sign(effect)), abs=0.006)
 

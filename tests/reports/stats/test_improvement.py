@@ -31,7 +31,7 @@ def test_unpaired_form_is_the_mann_whitney_statistic(seed: int) -> None:
 
 def test_interval_of_the_unpaired_form_covers() -> None:
     rng = np.random.default_rng(5)
-    truth = stats.norm.cdf(0.8 / np.sqrt(2))
+    truth = float(stats.norm.cdf(0.8 / np.sqrt(2)))
     found = [unpaired_improvement(rng.normal(0.8, 1, 5), rng.normal(0, 1, 5)) for _ in range(1500)]
     # .985 here, for 95% asked: cautious. Counting all 25 pairs as if they were independent covers .70.
     assert np.mean([truth in each.interval95 for each in found]) > 0.95

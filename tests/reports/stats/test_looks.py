@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -22,10 +24,10 @@ def test_two_looks_against_an_integral_over_the_sphere() -> None:
     angle = (np.arange(2400) + 0.5) * np.pi / 1200
     z, phi = np.meshgrid(height, angle)
     x, y = np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi)
-    first = stats.ttest_1samp(np.stack([x, y]).reshape(2, -1), 0.0).pvalue
-    second = stats.ttest_1samp(np.stack([x, y, z]).reshape(3, -1), 0.0).pvalue
-    either = np.minimum(first, second)
-    assert np.mean(first < 0.05) == pytest.approx(0.05, abs=1e-3)  # the grid itself
+    first: Any = stats.ttest_1samp(np.stack([x, y]).reshape(2, -1), 0.0)
+    second: Any = stats.ttest_1samp(np.stack([x, y, z]).reshape(3, -1), 0.0)
+    either = np.minimum(first.pvalue, second.pvalue)
+    assert np.mean(first.pvalue < 0.05) == pytest.approx(0.05, abs=1e-3)  # the grid itself
     assert false_positive_rate((2, 3)) == pytest.approx(np.mean(either < 0.05), abs=0.0015)
     assert constant_alpha((2, 3)) == pytest.approx(np.quantile(either, 0.05), abs=0.001)
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from reports.stats.paired import paired_effect
 @pytest.mark.parametrize("bound", [-0.2, 0.0, 0.3])
 def test_is_scipys_one_sided_t_test(bound: float) -> None:
     gains = np.random.default_rng(3).normal(0.1, 0.2, 6)
-    theirs = stats.ttest_1samp(gains, bound, alternative="greater")
+    theirs: Any = stats.ttest_1samp(gains, bound, alternative="greater")
     found = above_bound(paired_effect(gains), bound, 0.05)
     assert found.p == pytest.approx(theirs.pvalue)
     limits = stats.ttest_1samp(gains, bound).confidence_interval(0.9)

@@ -22,7 +22,7 @@ def test_is_the_share_of_all_sign_patterns(differences: list[float]) -> None:
 
 def test_agrees_with_scipy() -> None:
     differences = np.random.default_rng(2).normal(0.4, 1, 9)
-    theirs = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    theirs = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=10**6)
     assert sign_flip_p(differences) == pytest.approx(theirs.pvalue)
 
 
