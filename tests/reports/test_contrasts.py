@@ -213,6 +213,15 @@ def test_holm_counts_the_declared_family_and_the_rest_is_adjusted_among_itself()
     assert all(e.secondary == () for e in explored)
 
 
+def test_each_kind_of_exploratory_effect_is_adjusted_among_itself() -> None:
+    """Shares that are as good as certain must not lower the bar for interactions."""
+    leads = tuple(c.model_copy(update={"exploratory": True}) for c in SHARES)
+    effects = analyse(factorial_study((*MAIN, *INTERACTIONS, *leads))).explored
+    for context in ("interaction", "share of the gain"):
+        kind = [e for e in effects if e.context == context]
+        assert [e.q for e in kind] == pytest.approx(benjamini_hochberg(np.array([e.p for e in kind])))
+
+
 def test_an_exploratory_effect_never_helps() -> None:
     analysis = analyse(factorial_study())
     both = found(analysis, "a x b", "interaction")
