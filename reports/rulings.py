@@ -26,6 +26,8 @@ from reports.stats.verdict import (
 )
 from reports.wording import explored
 
+MAX_ARMS_NAMED = 3  # in a sentence; a factorial has many more
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -131,8 +133,8 @@ class Bench:
         if is_difference(contrast.key):
             return "; ".join([*blocked, seen + "both arms"])
         if never:
-            have = "has" if len(never) == 1 else "have"
-            return "; ".join(
-                [*blocked, f"arm{'' if len(never) == 1 else 's'} {', '.join(never)} {have} no finished run"]
-            )
+            who = f"arm{'' if len(never) == 1 else 's'} {', '.join(never)}"
+            if len(never) > MAX_ARMS_NAMED:
+                who = f"{len(never)} of {len(sides.arms)} arms"
+            return "; ".join([*blocked, f"{who} {'has' if len(never) == 1 else 'have'} no finished run"])
         return "; ".join([*blocked, seen + f"all {len(sides.arms)} arms, too few to tell the effect from luck"])
