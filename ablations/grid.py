@@ -11,6 +11,7 @@ from ablations.designs import AnyDesign, BothWays
 from ablations.faults import fault_lines, is_impossible
 from ablations.home import slug
 from ablations.merge import check_clashes, check_owners, experiment, merge, undot
+from ablations.noise_floor import NoiseFloor, on_or_off
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
 from pipeline.spec.data import Digits
@@ -68,6 +69,7 @@ class GridSpec(Frozen):
     controls: dict[str, dict[str, Any]] = {}
     design: AnyDesign = BothWays()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
+    noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()
     metric: Metric = Metric()
     max_runs: int = Field(500, ge=1, description="refuse a plan with more training runs than this")
     resources: Resources = Resources()
@@ -91,13 +93,19 @@ class GridSpec(Frozen):
         return self
 
     def patch(self, name: str) -> dict[str, Any]:
-        """A factor or control with dotted paths resolved."""
+        """A factor, control or switch of the noise floor with dotted paths resolved."""
+        if name not in self.factors and name not in self.controls:
+            return self.noise_patches()[name]
         group, patches = ("controls", self.controls) if name in self.controls else ("factors", self.factors)
         return undot(patches[name], f"{group}.{name}")
 
+    def noise_patches(self) -> dict[str, dict[str, Any]]:
+        """What the noise floor adds to bare, by the name of its arm."""
+        return self.noise_floor.patches(undot(self.base, "base"), {name: self.patch(name) for name in self.controls})
+
     def patches(self) -> dict[str, dict[str, Any]]:
         """All of them by name, factors first."""
-        return {name: self.patch(name) for name in (*self.factors, *self.controls)}
+        return {name: self.patch(name) for name in (*self.factors, *self.controls)} | self.noise_patches()
 
     def recipe(self, switched_on: tuple[str, ...]) -> dict[str, Any]:
         """The recipe with these factors, as a person would write it."""
@@ -119,7 +127,7 @@ class GridSpec(Frozen):
 
     def where(self, switched_on: tuple[str, ...]) -> str:
         """Where in the grid these factors meet: what a message about them starts with."""
-        if len(switched_on) == 1:
+        if len(switched_on) == 1 and switched_on[0] in {**self.factors, **self.controls}:
             return f"{'controls' if switched_on[0] in self.controls else 'factors'}.{switched_on[0]}"
         return " + ".join(["base", *switched_on])
 

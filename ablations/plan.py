@@ -12,6 +12,7 @@ from ablations.designs import lay_out, plain_groups
 from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.merge import key_of
+from ablations.noise_floor import with_noise_floor
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.scans import Scans
@@ -133,7 +134,8 @@ def build_plan(
     """
     scans = Scans(scan_data)
     builder = _Builder(grid, scans, Starts(weights), resolve_precision)
-    layout = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls))
+    designed = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls))
+    layout = with_noise_floor(designed, tuple(grid.noise_patches()), grid.seeds[0])
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -143,7 +145,7 @@ def build_plan(
             reasons[cell.name] = str(error)
     possible = leave_out(layout, reasons, cache(builder.can_be))
     parts = [built[cell.name] for cell in possible.cells]
-    arms = [part.arm for part in parts]
+    arms = [built[cell.name].arm.model_copy(update={"seeds": cell.seeds}) for cell in possible.cells]
     specs: dict[str, StageSpec] = {}
     data: dict[str, DataToPrepare] = {}
     keys: dict[str, str] = {}

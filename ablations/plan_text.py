@@ -126,9 +126,11 @@ def noise(planned: Planned, home: Home) -> Noise | None:
 
 
 def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
-    """The smallest effect the headline method finds with 80% power."""
-    planned_effects = sum(not c.control for c in planned.plan.comparisons)
-    return smallest_detectable(sd, num_seeds, planned_effects, len({a.final.stage_hash for a in planned.plan.arms}))
+    """The smallest effect the headline method finds with 80% power. Arms of controls lend it no noise."""
+    plan = planned.plan
+    effects = [comparison for comparison in plan.comparisons if not comparison.control]
+    cells = {plan.arm(name).final.stage_hash for comparison in effects for name in comparison.contrast}
+    return smallest_detectable(sd, num_seeds, len(effects), max(2, len(cells)))
 
 
 def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: int) -> list[str]:
@@ -155,16 +157,16 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         for stage in arm.stages:
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
-        lines.append(f"  {arm.name:<22} {stages}{reuse}")
+        only = "" if arm.seeds is None else f"  (seed {', '.join(map(str, arm.seeds))} only)"
+        lines.append(f"  {arm.name:<22} {stages}{only}{reuse}")
     lines += finding_lines(plan)
-    each = len(plan.seeds)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
         f"to do     {cost.pending} ({cost.finished} are finished already and reused)",
         f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
-        f"apart; one seed more: {len(planned.runs) // each} runs"
+        f"apart; one seed more: {len({s.stage_hash for a in plan.arms if a.seeds is None for s in a.stages})} runs"
         + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]

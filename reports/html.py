@@ -69,7 +69,7 @@ def render(study: StudyData) -> str:
         script_hash=digest,
         answers=answers(analysis, scale),
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
-        grid=completeness_grid(analysis),
+        grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
         forest=draw_forest(analysis.effects, scale, delta),
         effects=effect_table(analysis, scale),

@@ -45,10 +45,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """One arm's runs, in the order of the seeds."""
+    """One arm's runs, in the order of the plan's seeds; None with a seed that the arm is not planned with."""
 
     arm: str
-    cells: tuple[RunCell, ...]
+    cells: tuple[RunCell | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,10 @@ def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
     )
 
 
-def completeness_grid(analysis: Analysis) -> tuple[GridRow, ...]:
+def completeness_grid(analysis: Analysis, seeds: tuple[int, ...]) -> tuple[GridRow, ...]:
     """Arms by seeds."""
-    return tuple(GridRow(arm.name, analysis.completeness.of_arm(arm.name)) for arm in analysis.arms)
+    found = {(cell.arm, cell.seed): cell for cell in analysis.completeness.cells}
+    return tuple(GridRow(arm.name, tuple(found.get((arm.name, seed)) for seed in seeds)) for arm in analysis.arms)
 
 
 def troubles(analysis: Analysis) -> tuple[Trouble, ...]:

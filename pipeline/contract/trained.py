@@ -33,9 +33,7 @@ def check_changes_trace(subject: Subject, lab: Lab) -> None:
     if subject.trick.changes_nothing:
         expect(alike, f"it says that it changes nothing, but {epochs} are not bit for bit those without it")
     else:
-        expect(
-            not alike, f"{epochs} are bit for bit those without it; example() must be strong enough to do something"
-        )
+        expect(not alike, f"{epochs} are bit for bit those without it; example() must be strong enough to do something")
     for name, values in result.curves.series.items():
         expect(all(map(math.isfinite, values)), f"{name} is not finite: {values}")
 
