@@ -6,18 +6,13 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
+from reports.noise_results import NoiseFloor, Repeats, Rerun
+from reports.ranges import Range
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
 RunState = Literal["finished", "failed", "missing", "blocked"]
 Expectation = Literal["no evidence", "hurts"]
-
-
-class Range(Frozen):
-    """An interval in display units."""
-
-    low: float
-    high: float
 
 
 class CostRatio(Frozen):
@@ -182,14 +177,6 @@ class TotalCost(Frozen):
     num_runs: int
 
 
-class NoiseFloor(Frozen):
-    """How much one and the same arm scatters over seeds, pooled over the arms that can be compared."""
-
-    sd: float
-    ci95: Range
-    df: int
-
-
 class Pairing(Frozen):
     """Whether sharing seeds between arms made the intervals narrower."""
 
@@ -240,11 +227,19 @@ class Analysis(Frozen):
     completeness: Completeness
     total_cost: TotalCost
     noise_floor: NoiseFloor | None
+    repeats: Repeats | None = Field(None, description="runs of bare's recipe; None before bare has one")
+    reruns: tuple[Rerun, ...] = ()
     pairing: Pairing | None
     recipe_to_keep: Recipe
     plan_hash: str
     hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def luck(self) -> tuple[str, ...]:
+        """What is known about luck, a sentence each."""
+        found = (self.noise_floor, self.repeats, *self.reruns)
+        return tuple(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
 
     def effect(self, factor: str, context: Context) -> Effect | None:
         """The planned effect of a factor in a context, controls included."""

@@ -152,6 +152,23 @@ def arm_table(analysis: Analysis) -> Table:
     return Table(columns, rows)
 
 
+def noise_table(analysis: Analysis, scale: Scale) -> Table | None:
+    """Every run of bare's recipe, and what the A/A arm differs by; None before there is one."""
+    found = analysis.repeats
+    if found is None:
+        return None
+    seeds = tuple(dict.fromkeys(seed for values in found.scores.values() for seed in values))
+    rows = [
+        (name, *(scale.value(values[seed]) if seed in values else NONE for seed in seeds))
+        for name, values in found.scores.items()
+    ]
+    rows += [
+        (f"{name} minus bare", *(scale.difference(values[seed]) if seed in values else NONE for seed in seeds))
+        for name, values in found.differences.items()
+    ]
+    return Table(("arm", *(f"seed {seed}" for seed in seeds)), tuple(rows))
+
+
 def _network_cells(network: NetworkSize | None) -> tuple[str, str]:
     """Millions of parameters and GFLOPs; before and after where strategies changed the network."""
     if network is None:

@@ -66,6 +66,7 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{_escape(analysis.recipe_to_keep.sentence)}**",
     ]
+    lines.extend(f"\n{_escape(sentence)}" for sentence in analysis.luck)
     lines.extend(f"\nSkipped: {_escape(line)}" for line in skipped_text(analysis))
     lines.extend(f"\nHidden change: {_escape(hidden_text(change))}" for change in analysis.hidden_changes)
     lines.extend(f"\nWarning: {_escape(warning)}" for warning in analysis.warnings)
