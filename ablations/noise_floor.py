@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ablations.designs import BARE, Cell, Layout
 from pipeline.spec.base import Frozen
-from pipeline.spec.study import Comparison
+from pipeline.spec.study import Comparison, StudyPlan
 
 A_A, RERUN = "A/A", "rerun of bare"
 """The switches. No factor can be called so: neither a slash nor a space may be in a factor's name."""
@@ -57,3 +57,12 @@ def with_noise_floor(layout: Layout, switches: Sequence[str], first_seed: int) -
     if RERUN in switches:
         cells.append(Cell("rerun", (RERUN,), (first_seed,)))
     return Layout(tuple(cells), tuple(comparisons), layout.aliases, layout.notes)
+
+
+def noise_lines(plan: StudyPlan) -> list[str]:
+    """What these arms are, for people; nothing where there are none."""
+    on = {factor for arm in plan.arms for factor in arm.factors}
+    told = [f"{A_A} is bare on another random stream"] if A_A in on else []
+    if RERUN in on:
+        told.append(f"rerun is bare with seed {plan.seeds[0]} once more")
+    return [f"luck      {', '.join(told)}; noise_floor: false would leave it out"] if told else []

@@ -8,6 +8,7 @@ import torch
 
 from ablations.display import duration
 from ablations.home import Home
+from ablations.noise_floor import noise_lines
 from ablations.planned import Planned
 from ablations.store import read_records, read_timings
 from pipeline.data.decode import KEEP_RATIO
@@ -160,7 +161,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
         only = "" if arm.seeds is None else f"  (seed {', '.join(map(str, arm.seeds))} only)"
         lines.append(f"  {arm.name:<22} {stages}{only}{reuse}")
-    lines += design_lines(plan)
+    lines += [*noise_lines(plan), *design_lines(plan)]
     lines += finding_lines(plan)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",

@@ -105,8 +105,8 @@ def _axis(effects: tuple[Effect, ...], delta: float, floor: NoiseFloor | None) -
 def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float, floor: NoiseFloor | None) -> Strip:
     tone = tone_of(effect)
     parts = [
-        noise_band(axis, noise_half_width(floor, effect.n)),
         rect(percent(axis.at(-delta)), 0, percent(axis.at(delta) - axis.at(-delta)), "100%", "band"),
+        noise_band(axis, noise_half_width(floor, effect.n)),  # see-through, so that the narrower of the two is seen
         *(line(percent(axis.at(tick)), 0, percent(axis.at(tick)), "100%", "grid") for tick in axis.ticks()),
         line(percent(axis.at(0)), 0, percent(axis.at(0)), "100%", "zero"),
     ]

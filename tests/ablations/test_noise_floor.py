@@ -1,11 +1,15 @@
 """The arms that measure luck: planned by default, counted, and never in the way of what a person wrote."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from ablations import plan as plan_module
+from ablations.designs import Cell, Layout
+from ablations.designs.layout import only_added
 from ablations.grid import GridSpec, parse_grid
 from ablations.grid_schema import grid_schema
 from ablations.home import Home
@@ -118,6 +122,9 @@ def test_the_plan_counts_them_and_says_what_one_seed_more_costs(tmp_path: Path) 
     # bare = -mixup, +mixup = full and A/A with two seeds, and the rerun
     assert "runs      7 unique training runs" in text and "one seed more: 3 runs" in text
     assert "  rerun " in text and text.count("(seed 0 only)") == 1
+    assert "luck      A/A is bare on another random stream, rerun is bare with seed 0 once more; noise_floor: " in text
+    without = plan_of(measured(noise_floor=False))
+    assert "luck" not in "\n".join(plan_lines(without, Home(tmp_path), frozenset(), lanes=1))
     assert plan_json(planned, Home(tmp_path), frozenset(), 1)["runs"]["unique"] == 7
 
 
@@ -175,3 +182,32 @@ def test_editors_know_the_field(written: Any, fits: bool) -> None:
     raw = measured().model_dump(mode="json") | {"noise_floor": written}
     kept = {name: raw[name] for name in ("study", "base", "factors", "noise_floor")}
     assert jsonschema.Draft202012Validator(grid_schema()).is_valid(kept) is fits
+
+
+@pytest.fixture
+def bare_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a design lays it out that repeats bare and compares nothing."""
+
+    def lay_out(design: object, groups: object, controls: Sequence[str], outside: object) -> Layout:
+        beside = only_added(controls, control=True)
+        return Layout((Cell("bare", ()), *beside.cells), beside.comparisons)
+
+    monkeypatch.setattr(plan_module, "lay_out", lay_out)
+
+
+def test_a_design_that_compares_nothing_is_planned_with_its_noise_floor(bare_only: None, tmp_path: Path) -> None:
+    planned = plan_of(measured(seeds=5))
+    assert [(arm.name, len(planned.plan.seeds_of(arm))) for arm in planned.plan.arms] == [
+        ("bare", 5), ("A/A", 5), ("rerun", 1),
+    ]  # fmt: skip
+    assert [comparison.factor for comparison in planned.plan.comparisons] == ["A/A"]
+    text = "\n".join(plan_lines(planned, Home(tmp_path), frozenset(), lanes=1))
+    assert "runs      11 unique training runs" in text and "one seed more: 2 runs" in text
+    assert plan_of(measured(seeds=5, noise_floor=False)).plan.comparisons == ()
+
+
+def test_there_a_control_that_cannot_be_is_skipped_and_the_repeats_stay(bare_only: None) -> None:
+    controls = {"tiny": {"strategies": [{"kind": "progressive_resizing", "from_px": 64}]}}  # above 16 px
+    plan = plan_of(measured(controls=controls)).plan
+    assert [arm.name for arm in plan.arms] == ["bare", "A/A", "rerun"]
+    assert [arm.name for arm in plan.skipped] == ["+tiny"]
