@@ -59,6 +59,11 @@ def with_noise_floor(layout: Layout, switches: Sequence[str], first_seed: int) -
     return Layout(tuple(cells), tuple(comparisons), layout.aliases, layout.notes)
 
 
+def num_noise_runs(switches: Sequence[str], num_seeds: int) -> int:
+    """Final stages that these arms add to a study."""
+    return num_seeds * (A_A in switches) + (RERUN in switches)
+
+
 def noise_lines(plan: StudyPlan) -> list[str]:
     """What these arms are, for people; nothing where there are none."""
     on = {factor for arm in plan.arms for factor in arm.factors}

@@ -13,7 +13,7 @@ from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.grouping import group_factors
 from ablations.merge import key_of
-from ablations.noise_floor import with_noise_floor
+from ablations.noise_floor import num_noise_runs, with_noise_floor
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.scans import Scans
@@ -172,8 +172,10 @@ def build_plan(
     except Impossible as error:
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
-    designed = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside)
-    layout = with_noise_floor(designed, tuple(grid.noise_patches()), grid.seeds[0])
+    luck = tuple(grid.noise_patches())
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs - num_noise_runs(luck, len(grid.seeds))}
+    designed = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:

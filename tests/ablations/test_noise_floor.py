@@ -1,15 +1,11 @@
 """The arms that measure luck: planned by default, counted, and never in the way of what a person wrote."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from ablations import plan as plan_module
-from ablations.designs import Cell, Layout
-from ablations.designs.layout import only_added
 from ablations.grid import GridSpec, parse_grid
 from ablations.grid_schema import grid_schema
 from ablations.home import Home
@@ -184,30 +180,26 @@ def test_editors_know_the_field(written: Any, fits: bool) -> None:
     assert jsonschema.Draft202012Validator(grid_schema()).is_valid(kept) is fits
 
 
-@pytest.fixture
-def bare_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a design lays it out that repeats bare and compares nothing."""
-
-    def lay_out(design: object, groups: object, controls: Sequence[str], outside: object) -> Layout:
-        beside = only_added(controls, control=True)
-        return Layout((Cell("bare", ()), *beside.cells), beside.comparisons)
-
-    monkeypatch.setattr(plan_module, "lay_out", lay_out)
-
-
-def test_a_design_that_compares_nothing_is_planned_with_its_noise_floor(bare_only: None, tmp_path: Path) -> None:
-    planned = plan_of(measured(seeds=5))
+def test_a_design_that_compares_nothing_is_planned_with_its_noise_floor(tmp_path: Path) -> None:
+    planned = plan_of(measured(seeds=5, design="baseline"))
     assert [(arm.name, len(planned.plan.seeds_of(arm))) for arm in planned.plan.arms] == [
         ("bare", 5), ("A/A", 5), ("rerun", 1),
     ]  # fmt: skip
     assert [comparison.factor for comparison in planned.plan.comparisons] == ["A/A"]
     text = "\n".join(plan_lines(planned, Home(tmp_path), frozenset(), lanes=1))
     assert "runs      11 unique training runs" in text and "one seed more: 2 runs" in text
-    assert plan_of(measured(seeds=5, noise_floor=False)).plan.comparisons == ()
+    assert plan_of(measured(design="baseline", noise_floor=False)).plan.comparisons == ()
 
 
-def test_there_a_control_that_cannot_be_is_skipped_and_the_repeats_stay(bare_only: None) -> None:
+def test_there_a_control_that_cannot_be_is_skipped_and_the_repeats_stay() -> None:
     controls = {"tiny": {"strategies": [{"kind": "progressive_resizing", "from_px": 64}]}}  # above 16 px
-    plan = plan_of(measured(controls=controls)).plan
+    plan = plan_of(measured(controls=controls, design="baseline")).plan
     assert [arm.name for arm in plan.arms] == ["bare", "A/A", "rerun"]
     assert [arm.name for arm in plan.skipped] == ["+tiny"]
+
+
+@pytest.mark.parametrize("max_runs", [15, 17, 100])
+def test_a_design_chosen_by_its_budget_leaves_room_for_them(max_runs: int) -> None:
+    factors = {"mixup": MIXUP, "smoothing": SMOOTHING, "fast": {"optimizer.lr": 0.2}}
+    planned = plan_of(measured(factors=factors, design="auto", seeds=2, max_runs=max_runs))
+    assert len(planned.runs) <= max_runs and {"A/A", "rerun"} <= {arm.name for arm in planned.plan.arms}
