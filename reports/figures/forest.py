@@ -11,9 +11,9 @@ from reports.noise_results import NoiseFloor
 from reports.results import Effect
 from reports.scale import Scale
 from reports.stats.verdict import Verdict
-from reports.text import effect_text
+from reports.text import contexts_of, effect_text
+from reports.wording import heading
 
-CONTEXTS: tuple[Context, ...] = ("added to bare", "removed from full")
 STRIP_HEIGHT_PX = 46
 Tone = str
 
@@ -42,7 +42,7 @@ class ForestRow:
 class Forest:
     """Rows that share one axis."""
 
-    contexts: tuple[Context, ...]
+    headings: tuple[str, ...]  # of the contexts
     rows: tuple[ForestRow, ...]
     axis: Markup
 
@@ -72,9 +72,7 @@ def draw_forest(
     if not any(effect.differences or effect.verdict is Verdict.NO_EFFECT for effect in effects):
         return None
     axis = _axis(effects, delta, floor)
-    contexts: tuple[Context, ...] = tuple(
-        context for context in CONTEXTS if any(effect.context == context for effect in effects)
-    )
+    contexts = contexts_of(effects)
     by_place = {(effect.factor, effect.context): effect for effect in effects}
     rows = tuple(
         ForestRow(
@@ -88,7 +86,7 @@ def draw_forest(
         )
         for factor in dict.fromkeys(effect.factor for effect in effects)
     )
-    return Forest(contexts, rows, _axis_drawing(axis, scale))
+    return Forest(tuple(heading(context) for context in contexts), rows, _axis_drawing(axis, scale))
 
 
 def _axis(effects: tuple[Effect, ...], delta: float, floor: NoiseFloor | None) -> Axis:
@@ -97,16 +95,21 @@ def _axis(effects: tuple[Effect, ...], delta: float, floor: NoiseFloor | None) -
         values.extend(effect.differences.values())
         if effect.ci95 is not None:
             values.extend((effect.ci95.low, effect.ci95.high))
-        if (half := noise_half_width(floor, effect.n)) is not None:
+        if (half := _half_of_luck(effect, floor)) is not None:
             values.extend((-half, half))
     return axis_around(values, start=2, end=98)
+
+
+def _half_of_luck(effect: Effect, floor: NoiseFloor | None) -> float | None:
+    squares = sum(weight**2 for weight in effect.weights.values())
+    return noise_half_width(floor, effect.n, squares or 2.0)
 
 
 def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float, floor: NoiseFloor | None) -> Strip:
     tone = tone_of(effect)
     parts = [
         rect(percent(axis.at(-delta)), 0, percent(axis.at(delta) - axis.at(-delta)), "100%", "band"),
-        noise_band(axis, noise_half_width(floor, effect.n)),  # see-through, so that the narrower of the two is seen
+        noise_band(axis, _half_of_luck(effect, floor)),  # see-through, so that the narrower of the two is seen
         *(line(percent(axis.at(tick)), 0, percent(axis.at(tick)), "100%", "grid") for tick in axis.ticks()),
         line(percent(axis.at(0)), 0, percent(axis.at(0)), "100%", "zero"),
     ]
