@@ -245,6 +245,12 @@ class Analysis(Frozen):
     warnings: tuple[str, ...] = ()
 
     @property
+    def luck(self) -> tuple[str, ...]:
+        """What is known about luck, a sentence each."""
+        found = (self.noise_floor, self.repeats, *self.reruns)
+        return tuple(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
+
+    @property
     def declared(self) -> tuple[Effect, ...]:
         """The effects that the study promised to judge."""
         return tuple(effect for effect in self.effects if not effect.exploratory)
@@ -253,12 +259,6 @@ class Analysis(Frozen):
     def explored(self) -> tuple[Effect, ...]:
         """Interactions and the like: leads, never advice."""
         return tuple(effect for effect in self.effects if effect.exploratory)
-
-    @property
-    def luck(self) -> tuple[str, ...]:
-        """What is known about luck, a sentence each."""
-        found = (self.noise_floor, self.repeats, *self.reruns)
-        return tuple(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
 
     def effect(self, factor: str, context: Context) -> Effect | None:
         """The planned effect of a factor in a context, controls included."""

@@ -90,7 +90,6 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{_escape(analysis.recipe_to_keep.sentence)}**",
     ]
-    lines.extend(f"\n{_escape(sentence)}" for sentence in analysis.luck)
     lines.extend(f"\n{_escape(remark)}" for remark in remarks(analysis))
     return "\n".join(lines) + "\n"
 
@@ -121,6 +120,7 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
     """What must be said below the verdict table."""
     return (
         *explored_text(analysis),
+        *analysis.luck,
         *(f"Skipped: {line}" for line in skipped_text(analysis)),
         *(f"Hidden change: {hidden_text(change)}" for change in analysis.hidden_changes),
         *(f"Warning: {warning}" for warning in analysis.warnings),

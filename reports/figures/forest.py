@@ -95,16 +95,21 @@ def _axis(effects: tuple[Effect, ...], delta: float, floor: NoiseFloor | None) -
         values.extend(effect.differences.values())
         if effect.ci95 is not None:
             values.extend((effect.ci95.low, effect.ci95.high))
-        if (half := noise_half_width(floor, effect.n)) is not None:
+        if (half := _half_of_luck(effect, floor)) is not None:
             values.extend((-half, half))
     return axis_around(values, start=2, end=98)
+
+
+def _half_of_luck(effect: Effect, floor: NoiseFloor | None) -> float | None:
+    squares = sum(weight**2 for weight in effect.weights.values())
+    return noise_half_width(floor, effect.n, squares or 2.0)
 
 
 def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float, floor: NoiseFloor | None) -> Strip:
     tone = tone_of(effect)
     parts = [
         rect(percent(axis.at(-delta)), 0, percent(axis.at(delta) - axis.at(-delta)), "100%", "band"),
-        noise_band(axis, noise_half_width(floor, effect.n)),  # see-through, so that the narrower of the two is seen
+        noise_band(axis, _half_of_luck(effect, floor)),  # see-through, so that the narrower of the two is seen
         *(line(percent(axis.at(tick)), 0, percent(axis.at(tick)), "100%", "grid") for tick in axis.ticks()),
         line(percent(axis.at(0)), 0, percent(axis.at(0)), "100%", "zero"),
     ]
