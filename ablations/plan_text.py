@@ -8,8 +8,9 @@ import torch
 
 from ablations.display import duration
 from ablations.home import Home
+from ablations.plan_change_text import change_lines, change_texts, rule_lines
 from ablations.planned import Planned
-from ablations.store import read_records, read_timings
+from ablations.store import known_plan, read_records, read_timings
 from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
@@ -156,7 +157,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
         lines.append(f"  {arm.name:<22} {stages}{reuse}")
-    lines += finding_lines(plan)
+    lines += rule_lines(plan) + finding_lines(plan) + change_lines(planned, home, finished)
     each = len(plan.seeds)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
@@ -194,9 +195,13 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
     cost = estimate(planned, home, finished)
     spread = noise(planned, home)
     found = detectable(planned, spread.sd, len(planned.plan.seeds)) if spread else None
+    before = known_plan(home, planned.plan.study)
     return {
         "study": planned.plan.study,
         "plan_hash": planned.plan.plan_hash,
+        "promise": planned.plan.promise.model_dump(mode="json"),
+        "seeds": planned.plan.seeds,
+        "changed": change_texts(before, planned.plan) if before else (),
         "arms": {arm.name: [s.stage_hash for s in arm.stages] for arm in planned.plan.arms},
         "skipped": {arm.name: why_skipped(arm) for arm in planned.plan.skipped},
         "unassessed": [comparison.model_dump() for comparison in planned.plan.unassessed],

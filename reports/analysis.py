@@ -4,6 +4,7 @@ from reports.arms import noise_floor, pairing, summarise_arms
 from reports.budgets import epoch_differences
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
+from reports.deviations import as_planned
 from reports.effects import judge
 from reports.findings import hidden_changes
 from reports.load import StudyData
@@ -47,6 +48,7 @@ def analyse(study: StudyData) -> Analysis:
         pairing=pairing(study, (stage for key in judged.family.keys for stage in key), scale),
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
+        as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
         warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
     )

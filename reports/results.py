@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
+from reports.results_plan import AsPlanned
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
@@ -243,6 +244,7 @@ class Analysis(Frozen):
     pairing: Pairing | None
     recipe_to_keep: Recipe
     plan_hash: str
+    as_planned: AsPlanned
     hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
 

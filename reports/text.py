@@ -65,7 +65,12 @@ def to_markdown(analysis: Analysis) -> str:
         "were declared beforehand not to matter.",
         "",
         f"**{_escape(analysis.recipe_to_keep.sentence)}**",
+        "",
+        f"{_escape(analysis.as_planned.sentence)} Holds for this split of this data, this model and this budget.",
     ]
+    lines.extend(f"\nDeviation, {found.what}: {_escape(found.text)}" for found in analysis.as_planned.deviations)
+    if analysis.as_planned.seed_rule:
+        lines.append(f"\nMore seeds: {_escape(analysis.as_planned.seed_rule)}.")
     lines.extend(f"\nSkipped: {_escape(line)}" for line in skipped_text(analysis))
     lines.extend(f"\nHidden change: {_escape(hidden_text(change))}" for change in analysis.hidden_changes)
     lines.extend(f"\nWarning: {_escape(warning)}" for warning in analysis.warnings)
