@@ -78,14 +78,14 @@ def dependants_of(groups: Sequence[Group], group: Group) -> tuple[Group, ...]:
     return tuple(other for other in groups if set(needed_by(groups, other)) & set(group.levels))
 
 
-def control_arms(controls: Iterable[str]) -> Layout:
-    """Controls are only ever added to bare."""
-    cells = tuple(Cell(f"+{control}", (control,)) for control in controls)
+def only_added(switches: Iterable[str], *, control: bool = False) -> Layout:
+    """Arms beside the design: each switch added to bare."""
+    cells = tuple(Cell(f"+{switch}", (switch,)) for switch in switches)
     return Layout(
         cells,
         tuple(
             Comparison(
-                factor=cell.factors[0], context="added to bare", treatment=cell.name, reference=BARE, control=True
+                factor=cell.factors[0], context="added to bare", treatment=cell.name, reference=BARE, control=control
             )
             for cell in cells
         ),
