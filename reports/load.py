@@ -52,6 +52,7 @@ class StudyData:
     files: RunFiles
     warnings: tuple[str, ...] = ()
     final_scores: tuple[FinalScore, ...] = ()
+    num_test_reads: int = 0  # of this data's test split, by any study of the home
     plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
 
     def curves(self, run: RunId) -> Curves | None:
@@ -106,6 +107,9 @@ def load_study(home: Path, study: str) -> StudyData:
         files=HomeFiles(home),
         warnings=records.warnings + timings.warnings + finals.warnings + plans.warnings,
         final_scores=tuple(score for score in finals.items if score.study == plan.study),
+        num_test_reads=max(
+            (score.read for score in finals.items if score.data_fingerprint == plan.data.fingerprint), default=0
+        ),
         plans=tuple(plans.items),
     )
 
