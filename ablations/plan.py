@@ -174,7 +174,8 @@ def build_plan(
     except Impossible as error:
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
-    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside)
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs}
+    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:

@@ -66,7 +66,7 @@ class Turns:
 
 
 def ratio_of(over: Sequence[float], under: Sequence[float]) -> Ratio:
-    """Median of the paired ratios, with the interval that its ranks give: a turn that something disturbed moves neither."""
+    """Median of the paired ratios, with the interval of its ranks: a disturbed turn moves neither."""
     ratios = np.sort(np.asarray(over) / np.asarray(under))
     below = int(stats.binom.ppf(0.025, len(ratios), 0.5))  # with 15 turns the 4th lowest and highest: 96.5%
     if below < 1:
