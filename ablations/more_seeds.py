@@ -1,7 +1,7 @@
 """`ablate run --add-seeds`: which seeds come next under the rule that the grid declared."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from ablations import store
@@ -18,6 +18,7 @@ from reports.scale import Scale, scale_of_metric
 from reports.stats.looks import constant_alpha
 from reports.stats.power import ALPHA
 from reports.stats.two_stage import seeds_for
+from reports.two_stages import first_stage
 
 NO_RULE = (
     "--add-seeds: the grid declares no rule for more seeds; adding them after a look at the results is optional "
@@ -95,8 +96,7 @@ def _for_precision(rule: Precision, study: StudyData) -> tuple[int, str]:
     """Always from the first stage alone: its spread must not be looked up again later."""
     plan = study.plan
     first = plan.promised_seeds
-    records = {run: record for run, record in study.records.items() if run[1] in first}
-    stage_one = replace(study, plan=plan.model_copy(update={"seeds": first}), records=records)
+    stage_one = first_stage(study) or study
     family = {(c.factor, c.context) for c in plan.comparisons if not c.control and not c.exploratory}
     needs = [
         _Need(seeds_for(e.sd, len(first), rule.half_width, df=e.df), f"{e.factor} {e.context}", e.sd, e.df)

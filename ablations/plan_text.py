@@ -143,6 +143,7 @@ def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
             max(2, len(used)),
             squared_norm=squared_norm(key),
             weighted=not is_difference(key),
+            alpha=plan.alpha,
         )
         for key in measured
     ]

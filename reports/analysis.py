@@ -13,19 +13,13 @@ from reports.results import Analysis, Effect
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
 from reports.shares import with_percentages
-from reports.stats.power import ALPHA
 from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
 
 
-def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
-    """Judge what has run so far. Works on an interrupted study, and says what is missing.
-
-    Args:
-        study: plan and records.
-        alpha: two-sided level of a verdict; below .05 where the plan declared several looks at the results.
-    """
-    plan = study.plan
+def analyse(study: StudyData) -> Analysis:
+    """Judge what has run so far, at the level of the plan. Works on an interrupted study, and says what is missing."""
+    plan, alpha = study.plan, study.plan.alpha
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness, alpha)
