@@ -146,11 +146,13 @@ def _runs(study: StudyData, completeness: Completeness) -> Iterator[Deviation]:
 
 
 def _unequal(plan: StudyPlan, completeness: Completeness) -> str:
-    """'; finished seeds per arm are unequal: +mixup 2, full 1, all others 3'."""
-    counts = {arm.name: sum(cell.state == "finished" for cell in completeness.of_arm(arm.name)) for arm in plan.arms}
-    most = max(counts.values())
-    fewer = [f"{name} {count}" for name, count in counts.items() if count < most]
-    return f"; finished seeds are unequal: {names_text(fewer)}, all other arms {most}" if fewer else ""
+    """'; finished seeds are unequal: +mixup 2 of 3, full 1 of 3'; empty where every arm lacks as many."""
+    states = {arm.name: [cell.state == "finished" for cell in completeness.of_arm(arm.name)] for arm in plan.arms}
+    lacking = {name: len(finished) - sum(finished) for name, finished in states.items()}
+    if len(set(lacking.values())) == 1:
+        return ""
+    fewer = [f"{name} {sum(states[name])} of {len(states[name])}" for name, number in lacking.items() if number]
+    return f"; finished seeds are unequal: {names_text(fewer)}"
 
 
 def _early_stops(study: StudyData, *, declared: bool) -> Iterator[str]:

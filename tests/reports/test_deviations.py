@@ -291,7 +291,7 @@ def test_an_unfinished_study_lists_what_is_missing_with_unequal_seeds(home: Path
     gone = (plan.arm("+mixup").final.stage_hash, 2)
     kept = [line for line in lines if (r := RunRecord.model_validate_json(line)) and (r.stage_hash, r.seed) != gone]
     path.write_text("\n".join(kept) + "\n")
-    text = "1 of 45 runs did not run; finished seeds are unequal: +mixup 2, all other arms 3"
+    text = "1 of 45 runs did not run; finished seeds are unequal: +mixup 2 of 3"
     assert found(home) == {"missing runs": text}
 
 
