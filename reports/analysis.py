@@ -10,6 +10,7 @@ from reports.findings import hidden_changes
 from reports.load import StudyData
 from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
+from reports.robustness import with_robustness
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
 from reports.shares import with_percentages
@@ -23,7 +24,9 @@ def analyse(study: StudyData) -> Analysis:
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness, alpha)
-    planned = with_percentages(study, judged.family, with_secondary(study, judged), scale, alpha)
+    num_comparisons = len(judged.family.keys)
+    checked = with_robustness(with_secondary(study, judged), num_comparisons, scale)
+    planned = with_percentages(study, judged.family, checked, scale, alpha)
     never_run = unassessed(plan)
     lost = tuple(effect for effect in never_run if not effect.control)
     effects = in_grid_order(plan, planned + lost) if lost else planned
@@ -39,9 +42,9 @@ def analyse(study: StudyData) -> Analysis:
         seeds=plan.seeds,
         headline=judged.headline,
         level=1 - alpha,
-        num_comparisons=len(judged.family.keys),
+        num_comparisons=num_comparisons,
         effects=effects,
-        controls=judged.controls + tuple(effect for effect in never_run if effect.control),
+        controls=with_robustness(judged.controls, 1, scale) + tuple(effect for effect in never_run if effect.control),
         answers=_answers(effects),
         arms=summarise_arms(study),
         completeness=completeness,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.spec.study import Comparison
+from pipeline.spec.study import Comparison, Context
 from reports.contrast import StageWeights, is_difference, stage_weights
 from reports.cost import averaged_step_ratio, step_ratio
 from reports.estimates import Contrast, Family, estimate_all, make_contrast, make_family
@@ -72,11 +72,14 @@ def judge(study: StudyData, completeness: Completeness, alpha: float = ALPHA) ->
         if comparison.exploratory or comparison.control
         for key in [stage_weights(study.plan, comparison)]
     }
-    exploratory = dict.fromkeys(
-        stage_weights(study.plan, c) for c in study.plan.comparisons if c.exploratory and not c.control
-    )
     p_holm = _adjusted(holm, {key: declared[key].p for key in family.keys})
-    q = _adjusted(benjamini_hochberg, {key: others[key].p for key in exploratory})
+    # Effects of one kind are adjusted among themselves: clear shares must not carry doubtful interactions with them.
+    kinds: dict[Context, dict[StageWeights, float]] = {}
+    for comparison in study.plan.comparisons:
+        if comparison.exploratory and not comparison.control:
+            key = stage_weights(study.plan, comparison)
+            kinds.setdefault(comparison.context, {})[key] = others[key].p
+    q = {kind: _adjusted(benjamini_hochberg, p_values) for kind, p_values in kinds.items()}
     effects: list[Effect] = []
     controls: list[Effect] = []
     for comparison in study.plan.comparisons:
@@ -84,7 +87,8 @@ def judge(study: StudyData, completeness: Completeness, alpha: float = ALPHA) ->
         if comparison.control:
             controls.append(court.effect(comparison, others[key], others[key].p, 1))
         elif comparison.exploratory:
-            effects.append(court.effect(comparison, others[key], q[key], len(q)))
+            kind = q[comparison.context]
+            effects.append(court.effect(comparison, others[key], kind[key], len(kind)))
         else:
             effects.append(court.effect(comparison, declared[key], p_holm[key], len(p_holm)))
     return Judged(tuple(effects), tuple(controls), court.headline(), family)

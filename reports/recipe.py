@@ -129,6 +129,11 @@ def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
 def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:
     if all(effect.verdict is Verdict.NOT_ASSESSED for effect in effects):
         return "Nothing can be said yet: no comparison has a verdict, so bare stands."
+    if all(effect.verdict in (Verdict.NOT_ASSESSED, Verdict.CONFOUNDED) for effect in effects):
+        return (
+            "Nothing can be said: this design mixes every effect with others, so bare stands; judge the largest ones "
+            "again in a design that tells them apart."
+        )
     if not kept:
         return "Nothing was found to help: keep bare."
     names = " + ".join(kept)

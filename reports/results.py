@@ -7,6 +7,7 @@ from pydantic import Field
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
 from reports.results_plan import AsPlanned
+from reports.results_robustness import Robustness
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
@@ -94,6 +95,7 @@ class Effect(Frozen):
     identical_seeds: tuple[int, ...] = Field(default=(), description="in which both arms trained bit for bit alike")
     others: tuple[MethodResult, ...] = Field(default=(), description="every method, the headline's too")
     secondary: tuple[SecondaryEffect, ...] = ()
+    robustness: Robustness | None = Field(None, description="None below two seeds")
     notes: tuple[str, ...] = ()
     step_ratio: CostRatio | None = None
 

@@ -9,6 +9,7 @@ from reports.findings import describe_undeclared
 from reports.results import Completeness
 from reports.scale import Scale
 from reports.sides import Sides, sides_of
+from reports.stats.exaggeration import exaggeration
 from reports.stats.proportion import wilson
 from reports.stats.verdict import (
     Evidence,
@@ -24,6 +25,8 @@ from reports.stats.verdict import (
     unstable,
 )
 from reports.wording import explored
+
+MAX_ARMS_NAMED = 3  # in a sentence; a factorial has many more
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,19 @@ class Bench:
         clear = ruling.verdict.helps or ruling.verdict.hurts
         clear = clear or ruling.verdict in (Verdict.SUGGESTIVE, Verdict.EXPLORATORY)
         if evidence is not None and clear and abs(evidence.gain.effect) < evidence.smallest_detectable:
-            found = self.scale.value(evidence.smallest_detectable)
-            notes.append(
-                f"smaller than the {found}{self.scale.suffix} this study reliably detects: an estimate that stands "
-                "out from such noise is probably too large"
-            )
+            notes.append(self._significance_filter(evidence))
         return tuple(notes)
+
+    def _significance_filter(self, evidence: Evidence) -> str:
+        """What passes the test of a study too small for it is too large, and by how much."""
+        gain, size = evidence.gain, self.scale.size(evidence.delta)
+        filtered = exaggeration(evidence.delta, gain.sd, gain.num_seeds, gain.df, evidence.alpha)
+        found = f"{self.scale.value(evidence.smallest_detectable)}{self.scale.suffix}"
+        return (
+            f"smaller than the {found} this study reliably detects, so probably too large: a true effect of {size} "
+            f"would stand out in {filtered.power:.0%} of such studies, as {filtered.ratio:.1f} times its size on "
+            f"average, and with the wrong sign in {filtered.wrong_sign:.0%} of those"
+        )
 
     def _notes_on_runs(self, arm: str, *, measured: bool) -> list[str]:
         num_planned = len(self.plan.seeds)
@@ -127,8 +137,8 @@ class Bench:
         if is_difference(contrast.key):
             return "; ".join([*blocked, seen + "both arms"])
         if never:
-            have = "has" if len(never) == 1 else "have"
-            return "; ".join(
-                [*blocked, f"arm{'' if len(never) == 1 else 's'} {', '.join(never)} {have} no finished run"]
-            )
+            who = f"arm{'' if len(never) == 1 else 's'} {', '.join(never)}"
+            if len(never) > MAX_ARMS_NAMED:
+                who = f"{len(never)} of {len(sides.arms)} arms"
+            return "; ".join([*blocked, f"{who} {'has' if len(never) == 1 else 'have'} no finished run"])
         return "; ".join([*blocked, seen + f"all {len(sides.arms)} arms, too few to tell the effect from luck"])

@@ -77,37 +77,57 @@ def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
 
 def to_markdown(analysis: Analysis) -> str:
     """A table to paste into an issue or a README, with what it rests on."""
-    done = analysis.completeness
-    scale = scale_of(analysis.metric, analysis.delta)
     lines = [
         f"## {analysis.question or analysis.study}",
         "",
-        f"{done.num_finished} of {done.num_planned} runs finished, {done.num_failed} failed, "
-        f"{done.num_missing + done.num_blocked} not run. "
-        f"{len(analysis.seeds)} seed{'' if len(analysis.seeds) == 1 else 's'}"
-        f"{'; ' + analysis.setting if analysis.setting else ''}.",
+        progress_text(analysis),
         "",
         "| " + " | ".join(columns(analysis)) + " |",
         "|" + "---|" * len(columns(analysis)),
         *("| " + " | ".join(_escape(cell) for cell in row.cells) + " |" for row in verdict_rows(analysis)),
         "",
+        footnote(analysis),
+        "",
+        f"**{_escape(analysis.recipe_to_keep.sentence)}**",
+    ]
+    lines.extend(f"\n{_escape(remark)}" for remark in remarks(analysis))
+    return "\n".join(lines) + "\n"
+
+
+def progress_text(analysis: Analysis) -> str:
+    """How much of the study is there, and the setting it holds in."""
+    done = analysis.completeness
+    return (
+        f"{done.num_finished} of {done.num_planned} runs finished, {done.num_failed} failed, "
+        f"{done.num_missing + done.num_blocked} not run. "
+        f"{len(analysis.seeds)} seed{'' if len(analysis.seeds) == 1 else 's'}"
+        f"{'; ' + analysis.setting if analysis.setting else ''}."
+    )
+
+
+def footnote(analysis: Analysis) -> str:
+    """What the numbers of the verdict table are."""
+    scale = scale_of(analysis.metric, analysis.delta)
+    return (
         f"Differences in {scale.title}{f' ({scale.unit})' if scale.unit else ''} on validation at the last epoch, "
         f"{level_text(analysis.level)} intervals, {method_text(analysis)}, Holm over {analysis.num_comparisons}; "
         f"{'higher' if scale.higher_is_better else 'lower'} is better; differences below {scale.size(analysis.delta)} "
-        "were declared beforehand not to matter.",
-        "",
-        f"**{_escape(analysis.recipe_to_keep.sentence)}**",
-        "",
-        f"{_escape(analysis.as_planned.sentence)} Holds for this split of this data, this model and this budget.",
-    ]
-    lines.extend(f"\nDeviation, {found.what}: {_escape(found.text)}" for found in analysis.as_planned.deviations)
-    if analysis.as_planned.seed_rule:
-        lines.append(f"\nMore seeds: {_escape(analysis.as_planned.seed_rule)}.")
-    lines.extend(f"\n{_escape(line)}" for line in explored_text(analysis))
-    lines.extend(f"\nSkipped: {_escape(line)}" for line in skipped_text(analysis))
-    lines.extend(f"\nHidden change: {_escape(hidden_text(change))}" for change in analysis.hidden_changes)
-    lines.extend(f"\nWarning: {_escape(warning)}" for warning in analysis.warnings)
-    return "\n".join(lines) + "\n"
+        "were declared beforehand not to matter."
+    )
+
+
+def remarks(analysis: Analysis) -> tuple[str, ...]:
+    """What must be said below the verdict table."""
+    promise = analysis.as_planned
+    return (
+        f"{promise.sentence} Holds for this split of this data, this model and this budget.",
+        *(f"Deviation, {found.what}: {found.text}" for found in promise.deviations),
+        *((f"More seeds: {promise.seed_rule}.",) if promise.seed_rule else ()),
+        *explored_text(analysis),
+        *(f"Skipped: {line}" for line in skipped_text(analysis)),
+        *(f"Hidden change: {hidden_text(change)}" for change in analysis.hidden_changes),
+        *(f"Warning: {warning}" for warning in analysis.warnings),
+    )
 
 
 def to_json(analysis: Analysis) -> str:

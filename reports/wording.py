@@ -73,6 +73,8 @@ def explored(context: Context) -> Explored:
         return Explored("together they give more than the sum of both", "together they give less than the sum of both")
     if context == "interaction with the rest":
         return Explored("worth more within the full recipe than alone", "worth less within the full recipe than alone")
+    if context == "share of the gain":
+        return Explored("adds to the gain of full over bare", "takes from the gain of full over bare")
     return Explored("better with it", "worse with it")
 
 
@@ -91,12 +93,12 @@ def claim(effect: Effect, title: str, order: tuple[str, ...] = ()) -> str:
         case "removed from full":
             return f"having {name} in {effect.treatment} changed {title} by"
         case "added in this order":
-            how = f", in the order {', '.join(order)}," if order else ""
+            how = f", in the order {', '.join(order)}," if len(order) > 1 else ""
             return f"adding {name} to {effect.reference}{how} changed {title} by"
         case "averaged over the others":
             return f"switching {name} on, averaged over the other factors, changed {title} by"
         case "share of the gain":
-            return f"{name}'s share of the gain of full over bare in {title} was"
+            return f"the share of {name} in the gain of full over bare in {title} was"
         case "interaction":
             return f"the interaction {name}{_interaction_scale(effect)} in {title} was"
         case "interaction with the rest":

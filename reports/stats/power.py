@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from reports.stats.estimate import Interval, Method
 from reports.stats.headline import degrees_of_freedom, headline_method
@@ -118,12 +119,13 @@ def smallest_detectable(
 
 
 def _power_at(noncentrality: float, df: float, alpha: float) -> float:
-    critical = stats.t.ppf(1 - alpha / 2, df)
+    critical = special.stdtrit(df, 1 - alpha / 2)
     # scipy's noncentral t loses the far tail to rounding and may answer nan there: that tail is 0.
-    wrong_sign = np.nan_to_num(stats.nct.cdf(-critical, df, noncentrality))
-    return float(stats.nct.sf(critical, df, noncentrality) + wrong_sign)
+    wrong_sign = np.nan_to_num(special.nctdtr(df, noncentrality, -critical))
+    return float(1 - special.nctdtr(df, noncentrality, critical) + wrong_sign)
 
 
+@lru_cache(maxsize=4096)  # every effect of a study asks for the same few, at milliseconds each
 def _noncentrality(df: float, alpha: float, target: float) -> float:
     high = 1.0
     while _power_at(high, df, alpha) < target:

@@ -138,7 +138,7 @@ def test_missing_runs_cost_only_themselves_and_agree_with_least_squares() -> Non
     scores = {name_of(on): rng.normal(90, 0.3, 3) for on in CELLS}
     scores["+a"][0] = scores["+b+c"][1] = scores["full"][2] = np.nan  # no seed is complete
     analysis = analyse(factorial_study(scores={name: list(row) for name, row in scores.items()}))
-    theirs = statsmodels_effects(scores)
+    theirs = statsmodels_effects({name: list(row) for name, row in scores.items()})
     for effect in analysis.effects:
         term = effect.factor.replace(" x ", ":")
         assert effect.estimate == pytest.approx(2 * theirs.params[term])
@@ -158,6 +158,16 @@ def test_an_arm_that_never_ran_leaves_the_sum_unassessed_and_says_which() -> Non
     analysis = analyse(factorial_study(scores=SCORES | {"+a+b": (nan, nan)}))
     assert {effect.sentence for effect in analysis.effects} == {"not assessed (arm +a+b has no finished run)"}
     assert {effect.verdict for effect in analysis.effects} == {Verdict.NOT_ASSESSED}
+    none_ran = analyse(factorial_study(scores={name: (nan, nan) for name in SCORES}))
+    assert {effect.sentence for effect in none_ran.effects} == {"not assessed (8 of 8 arms have no finished run)"}
+
+
+def test_too_few_complete_seeds_in_a_sum_are_counted() -> None:
+    nan = float("nan")
+    scores = {name: (row[0], nan) for name, row in SCORES.items()}
+    assert {effect.sentence for effect in analyse(factorial_study(scores=scores)).effects} == {
+        "not assessed (1 of 2 seeds finished in all 8 arms, too few to tell the effect from luck)"
+    }
 
 
 def test_one_seed_gives_no_verdict_and_its_value_is_shown() -> None:
@@ -179,8 +189,8 @@ def test_failures_where_the_factor_is_on_make_it_unstable() -> None:
 def test_a_factor_that_changes_no_bit_anywhere_has_no_effect_and_no_interaction() -> None:
     scores = {name: SCORES[name.replace("+a", "") or "bare"] for name in SCORES} | {"full": SCORES["+b+c"]}
     analysis = analyse(factorial_study(scores=scores))
-    for name, context in (("a", "averaged over the others"), ("a x b", "interaction"), ("a x c", "interaction")):
-        effect = found(analysis, name, context)
+    gone = (found(analysis, "a"), found(analysis, "a x b", "interaction"), found(analysis, "a x c", "interaction"))
+    for effect in gone:
         assert effect.verdict is Verdict.NO_EFFECT
         assert "the arms with and without it trained bit for bit alike in 2 of 2 seeds" in effect.sentence
         assert effect.differences == {} and effect.estimate is None
@@ -212,6 +222,15 @@ def test_holm_counts_the_declared_family_and_the_rest_is_adjusted_among_itself()
     assert [e.q for e in explored] == pytest.approx(benjamini_hochberg(np.array([e.p for e in explored])))
     assert all(e.q is None for e in declared) and all(e.p_holm is None for e in explored)
     assert all(e.secondary == () for e in explored)
+
+
+def test_each_kind_of_exploratory_effect_is_adjusted_among_itself() -> None:
+    """Shares that are as good as certain must not lower the bar for interactions."""
+    leads = tuple(c.model_copy(update={"exploratory": True}) for c in SHARES)
+    effects = analyse(factorial_study((*MAIN, *INTERACTIONS, *leads))).explored
+    for context in ("interaction", "share of the gain"):
+        kind = [e for e in effects if e.context == context]
+        assert [e.q for e in kind] == pytest.approx(benjamini_hochberg(np.array([e.p for e in kind])))
 
 
 def test_an_exploratory_effect_never_helps() -> None:

@@ -189,3 +189,11 @@ def test_what_needs_another_factor_is_kept_only_beside_it(parent: Verdict, kept:
     found = recipe_to_keep(PLAN, (effect("mixup", "added to bare", parent), child))
     assert found.factors == kept
     assert ("cosine helps too, but it needs mixup, which is not kept." in found.sentence) is (kept == ())
+
+
+def test_a_screen_that_mixes_every_effect_advises_nothing() -> None:
+    mixed = tuple(effect(name, "averaged over the others", Verdict.CONFOUNDED) for name in ("mixup", "cosine"))
+    found = recipe_to_keep(PLAN, mixed)
+    assert found.arm == "bare" and found.sentence.startswith("Nothing can be said: this design mixes every effect")
+    clear = effect("smoothing", "averaged over the others", Verdict.TOO_NOISY)
+    assert recipe_to_keep(PLAN, (*mixed, clear)).sentence == "Nothing was found to help: keep bare."

@@ -41,7 +41,7 @@ def test_no_place_reads_as_if_the_removal_was_judged() -> None:
 
 
 def test_every_context_has_a_place_a_heading_and_a_claim_of_its_own() -> None:
-    contexts: tuple[Context, ...] = get_args(Context)
+    contexts = get_args(Context)
     assert len({place(context) for context in contexts}) == len({heading(context) for context in contexts}) == 8
     told = [context for context in contexts if context != "added to what it needs"]
     claims = {claim(effect(context, ""), "top-1 accuracy", ("w", "x")) for context in told}
@@ -52,7 +52,7 @@ def test_every_context_has_a_place_a_heading_and_a_claim_of_its_own() -> None:
     ("context", "text"),
     [
         ("averaged over the others", "switching x on, averaged over the other factors, changed top-1 accuracy by"),
-        ("share of the gain", "x's share of the gain of full over bare in top-1 accuracy was"),
+        ("share of the gain", "the share of x in the gain of full over bare in top-1 accuracy was"),
         ("added in this order", "adding x to r, in the order w, x, changed top-1 accuracy by"),
         (
             "interaction with the rest",
