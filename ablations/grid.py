@@ -15,6 +15,7 @@ from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
 from pipeline.spec.data import Digits
 from pipeline.spec.errors import Impossible, ProjectError, SpecError
+from pipeline.spec.more_seeds import Looks, MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.study import Metric
 
 MAX_SEEDS = 1000
@@ -70,6 +71,7 @@ class GridSpec(Frozen):
     design: AnyDesign = BothWays()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
     noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()
+    more_seeds: MoreSeeds = NoMoreSeeds()
     metric: Metric = Metric()
     max_runs: int = Field(500, ge=1, description="refuse a plan with more training runs than this")
     resources: Resources = Resources()
@@ -87,6 +89,20 @@ class GridSpec(Frozen):
         for name, patch in self.controls.items():
             if LEVELS in patch:
                 raise ValueError(f"controls.{name}: a control has no levels; write one control for each")
+        return self
+
+    @model_validator(mode="after")
+    def _more_seeds_start_at_seeds(self) -> Self:
+        num, rule = len(self.seeds), self.more_seeds
+        if isinstance(rule, Looks) and rule.at[0] != num:
+            raise ValueError(
+                f"more_seeds.at: the first look is at {rule.at[0]} seeds, but the grid has {num}; let them be equal"
+            )
+        if isinstance(rule, Precision) and (num < 2 or rule.max_seeds <= num):
+            raise ValueError(
+                f"more_seeds: the first stage is the grid's {num} seeds; it needs at least 2, to measure the spread, "
+                f"and max_seeds above them, not {rule.max_seeds}"
+            )
         return self
 
     def levels(self) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.grouping import group_factors
 from ablations.merge import key_of
+from ablations.more_seeds import level
 from ablations.noise_floor import num_noise_runs, with_noise_floor
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
@@ -152,6 +153,7 @@ def build_plan(
     resolve_precision: Callable[[str], str],
     scan_data: Callable[[AnyData], Listing] = scan,
     weights: Path | None = None,
+    seeds: tuple[int, ...] | None = None,
 ) -> Planned:
     """Expand, resolve and deduplicate; arms that cannot be are left out. Reads the data's listing, no pixels.
 
@@ -160,6 +162,7 @@ def build_plan(
         resolve_precision: turns "auto" into a number format of the hardware that will train.
         scan_data: lists a data set.
         weights: where weights from outside are kept; None: they are not fetched, so the plan can only be checked.
+        seeds: the grid's and those that its rule for more seeds has added; None: the grid's.
 
     Raises:
         SpecError: a factor is wrong, no factor can be compared, or the plan is larger than `max_runs`.
@@ -193,7 +196,8 @@ def build_plan(
         specs |= part.specs
         data |= part.data
         keys |= part.keys
-    runs = tuple(unique_runs(arms, specs, keys, grid.seeds))
+    seeds = seeds or grid.seeds
+    runs = tuple(unique_runs(arms, specs, keys, seeds))
     if len(runs) > grid.max_runs:
         raise SpecError(
             f"the plan has {len(runs)} training runs, more than max_runs={grid.max_runs}. Use fewer factors or seeds, "
@@ -205,7 +209,10 @@ def build_plan(
         question=grid.question,
         notes=grid.notes,
         metric=grid.metric,
-        seeds=grid.seeds,
+        seeds=seeds,
+        first_seeds=grid.seeds,
+        more_seeds=grid.more_seeds,
+        alpha=level(grid.more_seeds),
         design=grid.design.kind,
         arms=tuple(arms),
         comparisons=possible.comparisons,

@@ -23,6 +23,7 @@ from ablations.grid import Resources
 from ablations.home import Home
 from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.planned import Planned, PlannedRun
+from ablations.promise import keep_promise
 from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from ablations.recorder import Flushed, recorder_actor
 from ablations.stage_checks import check_batches
@@ -215,6 +216,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     with Progress(len(planned.runs)) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
         handles = prepare_all(planned, home, progress)
+        keep_promise(home, planned.plan)
         recorder = recorder_actor(home.root, study=planned.plan.study)
         ray.get(recorder.start.remote(planned.plan.model_dump_json()))
         jobs = [job_of(run, home, asked) for run in planned.runs]

@@ -4,6 +4,7 @@ from reports.arms import pairing, summarise_arms
 from reports.budgets import epoch_differences
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
+from reports.deviations import as_planned
 from reports.effects import judge
 from reports.findings import hidden_changes
 from reports.load import StudyData
@@ -14,19 +15,13 @@ from reports.robustness import with_robustness
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
 from reports.shares import with_percentages
-from reports.stats.power import ALPHA
 from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
 
 
-def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
-    """Judge what has run so far. Works on an interrupted study, and says what is missing.
-
-    Args:
-        study: plan and records.
-        alpha: two-sided level of a verdict; below .05 where the plan declared several looks at the results.
-    """
-    plan = study.plan
+def analyse(study: StudyData) -> Analysis:
+    """Judge what has run so far, at the level of the plan. Works on an interrupted study, and says what is missing."""
+    plan, alpha = study.plan, study.plan.alpha
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness, alpha)
@@ -61,6 +56,7 @@ def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
         pairing=pairing(study, (stage for key in judged.family.keys for stage, _ in key), scale),
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
+        as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
         warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
     )

@@ -8,6 +8,7 @@ from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
 from reports.noise_results import NoiseFloor, Repeats, Rerun
 from reports.ranges import Range
+from reports.results_plan import AsPlanned
 from reports.results_robustness import Robustness
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
@@ -241,6 +242,7 @@ class Analysis(Frozen):
     pairing: Pairing | None
     recipe_to_keep: Recipe
     plan_hash: str
+    as_planned: AsPlanned
     hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
 

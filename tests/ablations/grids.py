@@ -67,10 +67,10 @@ def grid(base: dict[str, Any] | None = None, **fields: Any) -> GridSpec:
     return parse_grid({"noise_floor": False} | raw | fields, "grid.yaml")
 
 
-def plan_of(spec: GridSpec, listing: Listing | None = None) -> Planned:
-    """The plan on made-up data."""
+def plan_of(spec: GridSpec, listing: Listing | None = None, seeds: tuple[int, ...] | None = None) -> Planned:
+    """The plan on made-up data; `seeds`: all of them, where a rule has added some to the grid's."""
 
     def scan(data: AnyData) -> Listing:
         return listing or made_up_listing()
 
-    return build_plan(spec, lambda precision: "fp32" if precision == "auto" else precision, scan)
+    return build_plan(spec, lambda precision: "fp32" if precision == "auto" else precision, scan, seeds=seeds)
