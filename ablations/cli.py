@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ablations.check import check
 from ablations.compare import CONTEXT, compare
@@ -15,8 +14,7 @@ from ablations.output import write_out
 from ablations.report_command import report
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
-LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
-EXIT_INPUT, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 130
+EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
 
 app = typer.Typer(
     help="Which training tricks help on your images, by how much, at what cost, and how sure are we?",
@@ -41,12 +39,24 @@ def _load(grid: Path, data: str | None):
     return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
 
 
-def _plan(grid: Path, spec, resolve_precision, weights: Path | None = None):
-    """The plan of a grid; what only shows once it meets the data and the libraries names the file as well."""
-    from ablations.plan import build_plan
+def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
+    """The plan of a grid; what only shows once it meets the data and the libraries names the file as well.
 
+    Args:
+        grid: the file.
+        spec: what it holds.
+        resolve_precision: turns "auto" into a number format.
+        home: where its weights are and its study may have run already; None: it is only checked.
+        seeds: all to run; None: the grid's and those that a rule has added in this home.
+    """
+    from ablations.more_seeds import seeds_so_far
+    from ablations.plan import build_plan
+    from ablations.store import known_plan
+
+    if home is not None and seeds is None:
+        seeds = seeds_so_far(spec, known_plan(home, spec.study))
     try:
-        return build_plan(spec, resolve_precision, weights=weights)
+        return build_plan(spec, resolve_precision, weights=home.weights if home else None, seeds=seeds)
     except (SpecError, DataError) as error:
         raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
 
@@ -58,68 +68,46 @@ def demo(home: HomeOption = None) -> None:
     Example: ablate demo --home demo-home.
     """
     with resources.as_file(resources.files("ablations") / "grids" / "digits.yaml") as path:
-        run(path, home=home, data=None, as_json=False)
+        run(path, home=home)
 
 
 @app.command()
-def run(grid: GridArgument, home: HomeOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+def run(
+    grid: GridArgument,
+    home: HomeOption = None,
+    data: DataOption = None,
+    add_seeds: Annotated[
+        bool, typer.Option("--add-seeds", help="Add the next seeds to every arm, by the grid's rule more_seeds.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
+    from ablations.finish import finish
     from ablations.home import Home
-    from ablations.runner import precision_of_hardware, run_study
+    from ablations.more_seeds import next_seeds
+    from ablations.plan_change_text import change_lines
+    from ablations.runner import finished_keys, precision_of_hardware, run_study
     from reports.findings import finding_lines
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = _plan(grid, spec, precision_of_hardware, place.weights)
-    for line in finding_lines(planned.plan):  # before hours are spent; again below the verdicts
+    planned = _plan(grid, spec, precision_of_hardware, place)
+    if add_seeds:
+        step = next_seeds(planned.plan, place)
+        typer.echo(f"seeds     {step.note}", err=True)
+        if step.seeds != planned.plan.seeds:
+            planned = _plan(grid, spec, precision_of_hardware, place, step.seeds)
+    lines = change_lines(planned, place, finished_keys(place, planned)) + finding_lines(planned.plan)
+    for line in lines:  # before hours are spent; the findings again below the verdicts
         typer.echo(line, err=True)
     try:
         outcome = run_study(planned, place, spec.resources)
     except KeyboardInterrupt:
         typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    _finish(place.root, planned.plan.study, outcome, as_json)
-
-
-def _finish(home: Path, study: str, outcome, as_json: bool) -> None:
-    from ablations.display import duration, verdict_table
-    from ablations.home import Home
-    from ablations.mlflow_projection import tracking_uri
-    from reports.analysis import analyse
-    from reports.findings import finding_lines
-    from reports.load import load_study
-    from reports.text import to_json
-
-    found = load_study(home, study)
-    analysis = analyse(found)
-    if as_json:
-        _print(to_json(analysis))
-    else:
-        console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-        console.print(verdict_table(study, analysis))
-        for line in finding_lines(found.plan):
-            _print(line)
-        counts = outcome.counts
-        if outcome.already_done:
-            _print(f"Everything is already done: {counts['finished']} runs, nothing to train.")
-        else:
-            failed = f", {counts['failed']} failed" if counts["failed"] else ""
-            _print(f"{counts['finished']} runs finished{failed} in {duration(outcome.seconds)}.")
-        if outcome.unprojected:
-            _print(
-                f"MLflow does not show {outcome.unprojected} of them ({outcome.reason}); nothing is lost: ablate sync"
-            )
-        uri = tracking_uri(Home(home))
-        _print(f"report    {outcome.report}")
-        _print(f"mlflow    {'mlflow ui --backend-store-uri ' + uri if uri.startswith('sqlite') else uri}")
-    if outcome.interrupted and outcome.counts["pending"]:
-        typer.echo(
-            f"Interrupted with {outcome.counts['pending']} runs to go; the same command goes on from here.",
-            err=as_json,  # the answer for programs is all that stands on stdout
-        )
-        raise typer.Exit(EXIT_INTERRUPTED)
-    if outcome.counts["failed"] or outcome.counts["not run"]:
-        raise typer.Exit(EXIT_FAILED)
+    code = finish(place, planned.plan.study, outcome, as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -134,7 +122,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 
     place = Home.resolve(home)
     spec = _load(grid, data)
-    planned = _plan(grid, spec, precision_of_hardware, place.weights)
+    planned = _plan(grid, spec, precision_of_hardware, place)
     if has_cluster():
         connect()
         cpus, gpus = cluster_size()

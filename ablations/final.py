@@ -33,8 +33,9 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
         RecordError: nothing can be scored.
     """
     found = load_study(home.root, study)
-    grid = parse_grid(with_data_path(found.plan.grid, data_path), f"the grid of study {study!r}")
-    planned = build_plan(grid, precision_of_hardware, weights=home.weights)
+    written = {"noise_floor": False} | found.plan.grid  # studies from before there was such a field have no such arms
+    grid = parse_grid(with_data_path(written, data_path), f"the grid of study {study!r}")
+    planned = build_plan(grid, precision_of_hardware, weights=home.weights, seeds=found.plan.seeds)
     if planned.plan.plan_hash != found.plan.plan_hash:
         raise SpecError(
             f"study {study!r}: its grid gives another plan here than when it ran (the images, the hardware's number "

@@ -118,6 +118,10 @@ class Home:
         """The study's plan."""
         return self.study_dir(study) / "plan.json"
 
+    def plans(self, study: str) -> Path:
+        """One PlanEntry a line: the plans that the study was run with, in their order."""
+        return self.study_dir(study) / "plans.jsonl"
+
     def report(self, study: str) -> Path:
         """The study's report."""
         return self.study_dir(study) / "report.html"

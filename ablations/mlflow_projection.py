@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablations.home import Home
-from ablations.store import read_records, read_timings
+from ablations.store import read_plan_entries, read_records, read_timings
 from ablations.study_runs import StudyRun, study_runs
 from pipeline.spec import records as names
 from pipeline.spec.base import canonical_json
@@ -98,7 +98,7 @@ def project_run(
 
 
 def project_study(client: "MlflowClient", home: Home, plan: StudyPlan, report: Path | None) -> None:
-    """Bring the study's own run up to date: plan, timings, report, and whether all planned runs have a record."""
+    """Bring the study's own run up to date: plans, timings, report, and whether all planned runs have a record."""
     experiment = _experiment(client, home, plan)
     known = _search(client, experiment, {names.TAG_KIND: "study"})
     run_ids = {run.key for run in study_runs(plan)}
@@ -113,6 +113,9 @@ def project_study(client: "MlflowClient", home: Home, plan: StudyPlan, report: P
     hashes = {run.stage_hash for run in study_runs(plan)}
     timings = [timing.model_dump_json() for timing in read_timings(home) if timing.stage_hash in hashes]
     client.log_text(run_id, "".join(f"{line}\n" for line in timings), "timings.jsonl")
+    entries = "".join(f"{entry.model_dump_json()}\n" for entry in read_plan_entries(home, plan.study))
+    if entries:
+        client.log_text(run_id, entries, "plans.jsonl")
     if report is not None:
         client.log_artifact(run_id, str(report))
     if len(records) == len(run_ids):

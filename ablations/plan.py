@@ -13,6 +13,8 @@ from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.grouping import group_factors
 from ablations.merge import key_of
+from ablations.more_seeds import level
+from ablations.noise_floor import num_noise_runs, with_noise_floor
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.scans import Scans
@@ -129,11 +131,11 @@ class _Builder:
     def why_not(self, factors: tuple[str, ...]) -> str:
         """Why bare with these factors is impossible; empty where it is possible.
 
-        Quick enough to ask about every pair, since no network is built where two or more are on. Anything else that
-        is wrong with them is said where an arm of the plan has them.
+        Quick enough to ask about every pair, since no network is built for those that are possible one by one.
+        Anything else that is wrong with them is said where an arm of the plan has them.
         """
         try:
-            if len(factors) < 2:
+            if len(factors) < 2 or any(self.why_not((factor,)) for factor in factors):
                 self.build("".join(f"+{factor}" for factor in factors), factors)
                 return ""
             for stage in expand(self._grid.experiment(factors), self.bare, " + ".join(factors)):
@@ -151,6 +153,7 @@ def build_plan(
     resolve_precision: Callable[[str], str],
     scan_data: Callable[[AnyData], Listing] = scan,
     weights: Path | None = None,
+    seeds: tuple[int, ...] | None = None,
 ) -> Planned:
     """Expand, resolve and deduplicate; arms that cannot be are left out. Reads the data's listing, no pixels.
 
@@ -159,6 +162,7 @@ def build_plan(
         resolve_precision: turns "auto" into a number format of the hardware that will train.
         scan_data: lists a data set.
         weights: where weights from outside are kept; None: they are not fetched, so the plan can only be checked.
+        seeds: the grid's and those that its rule for more seeds has added; None: the grid's.
 
     Raises:
         SpecError: a factor is wrong, no factor can be compared, or the plan is larger than `max_runs`.
@@ -171,8 +175,10 @@ def build_plan(
     except Impossible as error:
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
-    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs}
-    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    luck = tuple(grid.noise_patches())
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs - num_noise_runs(luck, len(grid.seeds))}
+    designed = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -182,7 +188,7 @@ def build_plan(
             reasons[cell.name] = str(error)
     possible = leave_out(layout, reasons, cache(builder.can_be))
     parts = [built[cell.name] for cell in possible.cells]
-    arms = [part.arm for part in parts]
+    arms = [built[cell.name].arm.model_copy(update={"seeds": cell.seeds}) for cell in possible.cells]
     specs: dict[str, StageSpec] = {}
     data: dict[str, DataToPrepare] = {}
     keys: dict[str, str] = {}
@@ -190,7 +196,8 @@ def build_plan(
         specs |= part.specs
         data |= part.data
         keys |= part.keys
-    runs = tuple(unique_runs(arms, specs, keys, grid.seeds))
+    seeds = seeds or grid.seeds
+    runs = tuple(unique_runs(arms, specs, keys, seeds))
     if len(runs) > grid.max_runs:
         raise SpecError(
             f"the plan has {len(runs)} training runs, more than max_runs={grid.max_runs}. Use fewer factors or seeds, "
@@ -202,7 +209,10 @@ def build_plan(
         question=grid.question,
         notes=grid.notes,
         metric=grid.metric,
-        seeds=grid.seeds,
+        seeds=seeds,
+        first_seeds=grid.seeds,
+        more_seeds=grid.more_seeds,
+        alpha=level(grid.more_seeds),
         design=grid.design.kind,
         arms=tuple(arms),
         comparisons=possible.comparisons,

@@ -8,8 +8,10 @@ import torch
 
 from ablations.display import duration
 from ablations.home import Home
+from ablations.noise_floor import noise_lines
+from ablations.plan_change_text import change_lines, change_texts, rule_lines
 from ablations.planned import Planned
-from ablations.store import read_records, read_timings
+from ablations.store import known_plan, read_records, read_timings
 from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
@@ -142,6 +144,7 @@ def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
             max(2, len(used)),
             squared_norm=squared_norm(key),
             weighted=not is_difference(key),
+            alpha=plan.alpha,
         )
         for key in measured
     ]
@@ -172,17 +175,17 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         for stage in arm.stages:
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
-        lines.append(f"  {arm.name:<22} {stages}{reuse}")
-    lines += design_lines(plan)
-    lines += finding_lines(plan)
-    each = len(plan.seeds)
+        only = "" if arm.seeds is None else f"  (seed {', '.join(map(str, arm.seeds))} only)"
+        lines.append(f"  {arm.name:<22} {stages}{only}{reuse}")
+    lines += [*rule_lines(plan), *noise_lines(plan), *design_lines(plan), *finding_lines(plan)]
+    lines += change_lines(planned, home, finished)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
         f"to do     {cost.pending} ({cost.finished} are finished already and reused)",
         f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
-        f"apart; one seed more: {len(planned.runs) // each} runs"
+        f"apart; one seed more: {len({s.stage_hash for a in plan.arms if a.seeds is None for s in a.stages})} runs"
         + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]
@@ -224,9 +227,13 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
     cost = estimate(planned, home, finished)
     spread = noise(planned, home)
     found = detectable(planned, spread.sd, len(planned.plan.seeds)) if spread else None
+    before = known_plan(home, planned.plan.study)
     return {
         "study": planned.plan.study,
         "plan_hash": planned.plan.plan_hash,
+        "promise": planned.plan.promise.model_dump(mode="json"),
+        "seeds": planned.plan.seeds,
+        "changed": change_texts(before, planned.plan) if before else (),
         "arms": {arm.name: [s.stage_hash for s in arm.stages] for arm in planned.plan.arms},
         "skipped": {arm.name: why_skipped(arm) for arm in planned.plan.skipped},
         "unassessed": [comparison.model_dump() for comparison in planned.plan.unassessed],

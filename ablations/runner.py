@@ -23,6 +23,7 @@ from ablations.grid import Resources
 from ablations.home import Home
 from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.planned import Planned, PlannedRun
+from ablations.promise import keep_promise
 from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from ablations.recorder import Flushed, recorder_actor
 from ablations.stage_checks import check_batches
@@ -138,11 +139,11 @@ def timing_missing(home: Home, planned: Planned, asked: Resources, failed: froze
 
 
 def timing_job(planned: Planned, home: Home, asked: Resources) -> TimingJob:
-    """Every arm's last stage, with the first seed."""
+    """Every arm's last stage, with its first seed."""
     jobs: dict[str, StageJob] = {}
     for run in planned.runs:
-        if run.seed == planned.plan.seeds[0]:
-            jobs.setdefault(run.stage.stage_hash, job_of(run, home, asked))
+        if run.stage.stage_hash not in jobs:
+            jobs[run.stage.stage_hash] = job_of(run, home, asked)
     finals = dict.fromkeys(arm.final.stage_hash for arm in planned.plan.arms)
     return TimingJob(
         f"{planned.plan.study}-{uuid.uuid4().hex[:8]}",
@@ -215,6 +216,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     with Progress(len(planned.runs)) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
         handles = prepare_all(planned, home, progress)
+        keep_promise(home, planned.plan)
         recorder = recorder_actor(home.root, study=planned.plan.study)
         ray.get(recorder.start.remote(planned.plan.model_dump_json()))
         jobs = [job_of(run, home, asked) for run in planned.runs]

@@ -18,6 +18,7 @@ from ablations.home import Home
 from pipeline.result import StageResult
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import RecordError, ResourceError
+from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
 
@@ -117,7 +118,32 @@ def read_plan(home: Home, study: str) -> StudyPlan:
     try:
         return StudyPlan.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise RecordError(f"{path}: {_first_fault(error)}. Run `ablate plan` on its grid again.") from error
+        raise RecordError(
+            f"{path}: {_first_fault(error)}. Restore it, or remove it: `ablate run` on its grid writes it again."
+        ) from error
+
+
+def known_plan(home: Home, study: str) -> StudyPlan | None:
+    """The study's plan, or None where it has not run in this home.
+
+    Raises:
+        RecordError: when it cannot be read.
+    """
+    return read_plan(home, study) if home.plan(study).is_file() else None
+
+
+def append_plan_entry(home: Home, study: str, entry: PlanEntry) -> None:
+    """Add a plan to the study's diary for good: it is on disk when this returns."""
+    _append_line(home.plans(study), entry.model_dump_json())
+
+
+def read_plan_entries(home: Home, study: str) -> tuple[PlanEntry, ...]:
+    """The plans that the study was run with, in their order; none where an older version ran it.
+
+    Raises:
+        RecordError: naming the file and the line that cannot be read.
+    """
+    return tuple(_read_lines(home.plans(study), PlanEntry))
 
 
 def list_studies(home: Home) -> tuple[str, ...]:

@@ -1,31 +1,27 @@
 """The whole analysis of a study, as one typed value."""
 
-from reports.arms import noise_floor, pairing, summarise_arms
+from reports.arms import pairing, summarise_arms
 from reports.budgets import epoch_differences
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
+from reports.deviations import as_planned
 from reports.effects import judge
 from reports.findings import hidden_changes
 from reports.load import StudyData
+from reports.noise import noise_floor, repeats, reruns
 from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
 from reports.robustness import with_robustness
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
 from reports.shares import with_percentages
-from reports.stats.power import ALPHA
 from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
 
 
-def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
-    """Judge what has run so far. Works on an interrupted study, and says what is missing.
-
-    Args:
-        study: plan and records.
-        alpha: two-sided level of a verdict; below .05 where the plan declared several looks at the results.
-    """
-    plan = study.plan
+def analyse(study: StudyData) -> Analysis:
+    """Judge what has run so far, at the level of the plan. Works on an interrupted study, and says what is missing."""
+    plan, alpha = study.plan, study.plan.alpha
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
     judged = judge(study, completeness, alpha)
@@ -54,10 +50,13 @@ def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
         arms=summarise_arms(study),
         completeness=completeness,
         total_cost=total_cost(study),
-        noise_floor=noise_floor(judged.family.cells),
+        noise_floor=noise_floor(study, judged.family.cells, scale),
+        repeats=repeats(study, scale),
+        reruns=reruns(study, scale),
         pairing=pairing(study, (stage for key in judged.family.keys for stage, _ in key), scale),
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
+        as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
         warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
     )

@@ -24,6 +24,7 @@ from reports.stats.headline import degrees_of_freedom, headline_method
 from reports.stats.multiplicity import benjamini_hochberg, holm
 from reports.stats.power import ALPHA
 from reports.stats.verdict import Evidence, Ruling, Verdict
+from reports.two_stages import first_stage, with_first_spread
 from reports.wording import describe_setting, quote, stack_order
 
 
@@ -61,7 +62,9 @@ def judge(study: StudyData, completeness: Completeness, alpha: float = ALPHA) ->
     """
     scale = scale_of_metric(study.plan.metric)
     family = make_family(study, scale)
-    court = _Court(study, Bench(study.plan, completeness, scale), scale, family, alpha)
+    earlier = first_stage(study)
+    first = None if earlier is None else _FirstStage(earlier, make_family(earlier, scale))
+    court = _Court(study, Bench(study.plan, completeness, scale), scale, family, alpha, first)
     declared = {key: court.measure(contrast) for key, contrast in family.contrasts.items()}
     others = {
         key: declared[key] if key in declared else court.measure(make_contrast(study, key, scale))
@@ -103,28 +106,42 @@ def expectation(study: StudyData, comparison: Comparison) -> Expectation | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _FirstStage:
+    """The seeds that chose how many there are, and what their comparisons share."""
+
+    study: StudyData
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class _Court:
     study: StudyData
     bench: Bench
     scale: Scale
     family: Family
     alpha: float
+    first: _FirstStage | None
 
     def headline(self) -> Method | None:
         """The method of most of the family: of differences of two arms where there are any."""
         weighted = bool(self.family.keys) and not any(is_difference(key) for key in self.family.keys)
-        return headline_method(len(self.study.plan.seeds), len(self.family.keys), weighted=weighted)
+        return headline_method(len(self.study.plan.stage_one_seeds), len(self.family.keys), weighted=weighted)
 
     def measure(self, contrast: Contrast) -> _Measured:
         """Estimate by every method. Nothing is estimated from runs that say nothing about luck."""
         if contrast.identical or contrast.seeds_do_nothing:
             return _Measured(contrast, {}, None)
         every = estimate_all(self.study, self.family, contrast, self.scale)
+        num_seeds = len(contrast.seeds)
+        if self.first is not None:
+            early = make_contrast(self.first.study, contrast.key, self.scale)
+            every = with_first_spread(every, estimate_all(self.first.study, self.first.family, early, self.scale))
+            num_seeds = len(early.seeds)
         weighted = not is_difference(contrast.key)
-        method = headline_method(len(self.study.plan.seeds), len(self.family.keys), weighted=weighted)
-        if method is None or (len(contrast.seeds) < 2 and not weighted):
+        method = headline_method(len(self.study.plan.stage_one_seeds), len(self.family.keys), weighted=weighted)
+        if method is None or (num_seeds < 2 and not weighted):
             return _Measured(contrast, every if contrast.informative else {}, None)
-        if len(contrast.seeds) == 2:  # left of more planned ones: only all arms together can judge them
+        if num_seeds == 2:  # left of more planned ones: only all arms together can judge them
             method = Method.POOLED
         chosen = every.get(method)
         return _Measured(contrast, every, chosen if chosen is not None and chosen.num_seeds >= 2 else None)
@@ -187,7 +204,8 @@ class _Court:
         gain = Estimate(
             chosen.method, self.scale.gain(chosen.effect), chosen.standard_error, chosen.df, chosen.num_seeds
         )
-        df_at = self._df_at(weighted=not is_difference(measured.contrast.key))
+        weighted = not is_difference(measured.contrast.key)
+        df_at = self._df_at(weighted=weighted) if self.first is None else lambda _, df=chosen.df: df
         return Evidence(gain, p_adjusted, num_comparisons, self.study.plan.metric.delta, df_at, self.alpha)
 
     def _df_at(self, *, weighted: bool) -> Callable[[int], float]:

@@ -36,4 +36,5 @@ def final_scores(study: StudyData) -> FinalScores | None:
         spread = scale.value(stdev(test)) if len(test) > 1 else NONE
         rows.append((arm, str(len(test)), scale.value(mean(test)), spread, scale.value(mean(val)) if val else NONE))
     columns = ("arm", "seeds", f"test {scale.title}", "sd over seeds", f"validation {scale.title}")
-    return FinalScores(Table(columns, tuple(rows)), last, latest[0].num_samples, latest[0].read_at)
+    num_reads = max(last, study.num_test_reads)  # another study may have read the same images since
+    return FinalScores(Table(columns, tuple(rows)), num_reads, latest[0].num_samples, latest[0].read_at)

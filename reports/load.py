@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from pipeline.spec.errors import RecordError
+from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
 
@@ -51,6 +52,8 @@ class StudyData:
     files: RunFiles
     warnings: tuple[str, ...] = ()
     final_scores: tuple[FinalScore, ...] = ()
+    num_test_reads: int = 0  # of this data's test split, by any study of the home
+    plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
 
     def curves(self, run: RunId) -> Curves | None:
         """Values per epoch, or None where the run left none."""
@@ -96,22 +99,27 @@ def load_study(home: Path, study: str) -> StudyData:
     records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
     timings = parse_lines(TimingRecord, _read_text(home / "timings.jsonl"), "timings.jsonl")
     finals = parse_lines(FinalScore, _read_text(home / "final_scores.jsonl"), "final_scores.jsonl")
+    plans = parse_lines(PlanEntry, _read_text(path.with_name("plans.jsonl")), "plans.jsonl")
     return StudyData(
         plan=plan,
         records=pick_records(plan, records.items),
         timings=pick_timings(plan, timings.items),
         files=HomeFiles(home),
-        warnings=records.warnings + timings.warnings + finals.warnings,
+        warnings=records.warnings + timings.warnings + finals.warnings + plans.warnings,
         final_scores=tuple(score for score in finals.items if score.study == plan.study),
+        num_test_reads=max(
+            (score.read for score in finals.items if score.data_fingerprint == plan.data.fingerprint), default=0
+        ),
+        plans=tuple(plans.items),
     )
 
 
 def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRecord]:
     """One record per run of this plan: the latest, except that a failure never replaces a success."""
-    hashes = {stage.stage_hash for arm in plan.arms for stage in arm.stages}
+    seeds_of = {key: frozenset(seeds) for key, seeds in plan.seeds_by_stage().items()}
     picked: dict[RunId, RunRecord] = {}
     for record in records:
-        if record.stage_hash not in hashes or record.seed not in plan.seeds:
+        if record.seed not in seeds_of.get(record.stage_hash, ()):
             continue
         run = (record.stage_hash, record.seed)
         before = picked.get(run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.spec.errors import RecordError
+from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, TimingRecord
 from reports.load import RunId, StudyData, parse_lines, parse_plan, parse_record, pick_records, pick_timings
 
@@ -89,7 +90,15 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
         for run_id in run_ids.values()
         if (found := files.fetch(run_id, "record.json")) is not None
     ]
-    return StudyData(plan, pick_records(plan, records), pick_timings(plan, timings.items), files, timings.warnings)
+    plans = parse_lines(PlanEntry, (files.fetch(summary, "plans.jsonl") or b"").decode(), "plans.jsonl")
+    return StudyData(
+        plan,
+        pick_records(plan, records),
+        pick_timings(plan, timings.items),
+        files,
+        timings.warnings + plans.warnings,
+        plans=tuple(plans.items),
+    )
 
 
 def _all_runs(client: "MlflowClient", experiment_id: str) -> list[Any]:

@@ -53,6 +53,10 @@ class Bench:
             return not_assessed(self._why_missing(sides, contrast))
         if contrast.seeds_do_nothing:
             return identical_runs()
+        if evidence is None and self.plan.stage_one_seeds != self.plan.seeds:
+            return not_assessed(
+                "the seeds of the first stage, which measure the spread, did not finish or do not differ"
+            )
         if evidence is None:
             # The arms do vary with the seed, but by the same amount: seen with few validation images.
             return not_assessed(f"all {len(contrast.seeds)} differences are equal, so their spread is unknown")

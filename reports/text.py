@@ -118,8 +118,13 @@ def footnote(analysis: Analysis) -> str:
 
 def remarks(analysis: Analysis) -> tuple[str, ...]:
     """What must be said below the verdict table."""
+    promise = analysis.as_planned
     return (
+        f"{promise.sentence} Holds for this split of this data, this model and this budget.",
+        *(f"Deviation, {found.what}: {found.text}" for found in promise.deviations),
+        *((f"More seeds: {promise.seed_rule}.",) if promise.seed_rule else ()),
         *explored_text(analysis),
+        *analysis.luck,
         *(f"Skipped: {line}" for line in skipped_text(analysis)),
         *(f"Hidden change: {hidden_text(change)}" for change in analysis.hidden_changes),
         *(f"Warning: {warning}" for warning in analysis.warnings),

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.card import Card
+from pipeline.spec.more_seeds import MoreSeeds, NoMoreSeeds, Precision
+from pipeline.spec.promise import Promise, PromisedComparison
 from pipeline.spec.records import MetricName
 
 Context = Literal[
@@ -54,6 +56,7 @@ class Arm(Frozen):
     stages: tuple[PlannedStage, ...]
     recipe: dict[str, Any] = Field(description="the experiment as a person would write it")
     undeclared: tuple[Undeclared, ...] = Field(default=(), description="differences from bare that no factor names")
+    seeds: tuple[int, ...] | None = Field(None, description="the only seeds it runs with; None: all of the study")
 
     @property
     def final(self) -> PlannedStage:
@@ -139,7 +142,10 @@ class StudyPlan(Frozen):
     question: str = ""
     notes: str = ""
     metric: Metric
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = Field(description="the grid's, then those that `more_seeds` has added")
+    first_seeds: tuple[int, ...] = Field(default=(), description="the grid's own; empty: all of `seeds`")
+    more_seeds: MoreSeeds = NoMoreSeeds()
+    alpha: float = Field(0.05, gt=0, lt=1, description="two-sided level of the verdicts; below .05 for several looks")
     design: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
@@ -159,9 +165,63 @@ class StudyPlan(Frozen):
         """The arm with this name."""
         return next(arm for arm in self.arms if arm.name == name)
 
+    def seeds_of(self, arm: Arm) -> tuple[int, ...]:
+        """The seeds that an arm runs with."""
+        return self.seeds if arm.seeds is None else arm.seeds
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """The seeds of the study, then those that only some arms have."""
+        return tuple(dict.fromkeys([*self.seeds, *(seed for arm in self.arms for seed in self.seeds_of(arm))]))
+
+    def seeds_by_stage(self) -> dict[str, tuple[int, ...]]:
+        """Stage hash -> the seeds that any of its arms needs it with, in the order of `every_seed`."""
+        wanted: dict[str, set[int]] = {}
+        for arm in self.arms:
+            for stage in arm.stages:
+                wanted.setdefault(stage.stage_hash, set()).update(self.seeds_of(arm))
+        order = self.every_seed
+        return {key: tuple(seed for seed in order if seed in seeds) for key, seeds in wanted.items()}
+
+    @property
+    def promised_seeds(self) -> tuple[int, ...]:
+        """The seeds that the grid asked for."""
+        return self.first_seeds or self.seeds
+
+    @property
+    def stage_one_seeds(self) -> tuple[int, ...]:
+        """The seeds from which spread and degrees of freedom are taken: under a precision target the first stage's."""
+        return self.promised_seeds if isinstance(self.more_seeds, Precision) else self.seeds
+
+    @property
+    def promise(self) -> Promise:
+        """What is fixed before the first run; seeds that a declared rule adds do not change it."""
+        return Promise(
+            metric=self.metric.name,
+            delta=self.metric.delta,
+            alpha=self.alpha,
+            seeds=self.promised_seeds,
+            more_seeds=self.more_seeds,
+            design=self.design,
+            comparisons=tuple(_promised(comparison) for comparison in self.comparisons),
+            arms={arm.name: arm.final.stage_hash for arm in self.arms},
+            seeds_of_arms={arm.name: arm.seeds for arm in self.arms if arm.seeds is not None},
+            excluded=tuple(arm.name for arm in self.skipped),
+            data_fingerprint=self.data.fingerprint,
+            num_samples=self.data.num_samples,
+        )
+
     @property
     def plan_hash(self) -> str:
-        """Hash of what was promised: arms, comparisons, metric, delta, seeds and data; not names or notes."""
-        promised = self.model_dump(mode="json", include={"metric", "seeds", "comparisons", "data"})
-        promised["arms"] = {arm.name: arm.final.stage_hash for arm in self.arms}
-        return content_hash(promised)
+        """Hash of the promise."""
+        return content_hash(self.promise)
+
+
+def _promised(comparison: Comparison) -> PromisedComparison:
+    return PromisedComparison(
+        factor=comparison.factor,
+        context=comparison.context,
+        contrast={arm: round(weight, 9) for arm, weight in comparison.contrast.items()},
+        control=comparison.control,
+        exploratory=comparison.exploratory,
+    )

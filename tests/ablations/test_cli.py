@@ -177,6 +177,31 @@ def test_a_plan_as_json_says_what_would_run_and_runs_nothing(here: Path) -> None
     assert "6 unique training runs" in text and "no verdict is possible" in text
 
 
+def test_seeds_are_added_under_a_declared_rule_only(here: Path) -> None:
+    grid = write_grid(here / "grid.yaml", seeds=[0, 1, 2])
+    message = refused(ablate("run", grid, "--add-seeds", "--home", here / "home"))
+    assert "declares no rule for more seeds" in message and "more_seeds: {kind: looks, at: [3, 5, 10]}" in message
+    assert not ray.is_initialized() and not (here / "home").exists()
+
+
+def test_a_plan_that_differs_from_the_one_that_ran_says_so(here: Path) -> None:
+    home = Home(here / "home")
+    keep_study(home, study_plan(study="small"))
+    text = ablate("plan", write_grid(here / "grid.yaml"), "--home", home.root).out
+    assert "changed   the plan changed since it last ran: 0 runs are reused, 6 are new" in text
+    assert "design: the design was one_factor, now it is add_one_in" in text
+    as_json = json.loads(ablate("plan", here / "grid.yaml", "--home", home.root, "--json").out)
+    assert any(line.startswith("seeds: 0, 1 ran last, now 0 do") for line in as_json["changed"])
+
+
+def test_a_plan_that_cannot_be_read_is_named(here: Path) -> None:
+    home = Home(here / "home")
+    keep_study(home, study_plan(study="small"))
+    home.plan("small").write_text("{}")
+    message = refused(ablate("run", write_grid(here / "grid.yaml"), "--home", home.root))
+    assert str(home.plan("small")) in message and "Restore it, or remove it" in message
+
+
 def test_a_started_grid_is_valid_and_never_overwritten(here: Path) -> None:
     image_folder(here / "photos", {"cat": 20, "dog": 20})
     assert "next: ablate plan grid.yaml" in ablate("init", "photos", "--out", "grid.yaml").out

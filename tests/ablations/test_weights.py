@@ -124,7 +124,8 @@ def test_weights_are_looked_at_once_for_all_arms(tmp_path: Path, monkeypatch: py
 def test_an_arm_whose_network_the_weights_do_not_fit_is_skipped(tmp_path: Path) -> None:
     base = {"init": {"kind": "from_file", "path": saved(tmp_path / "w.pt")}}
     planned = plan_of(grid(base, factors={"mixup": MIXUP, "wide": {"model.width": 5}}), tmp_path / "cache")
-    assert [arm.name for arm in planned.plan.arms] == ["bare", "+mixup"]
+    assert [arm.name for arm in planned.plan.arms] == ["bare", "+mixup", "full", "-mixup"]
+    assert planned.plan.arm("full").factors == ("mixup",)
     (skipped,) = (arm for arm in planned.plan.skipped if arm.name == "+wide")
     assert skipped.reason.startswith("init: the weights do not fit SmallCnnNet: 16 of another shape")
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -89,3 +90,8 @@ def factorial_study(
         if value is None or not np.isnan(value)
     }
     return StudyData(plan, records, [], NoFiles())
+
+
+def at_level(study: StudyData, alpha: float) -> StudyData:
+    """The study as if its plan had declared this level for its verdicts."""
+    return replace(study, plan=study.plan.model_copy(update={"alpha": alpha}))

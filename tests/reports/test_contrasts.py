@@ -27,6 +27,7 @@ from tests.reports.factorial import (
     SCORES,
     SHARES,
     SIGNS,
+    at_level,
     averaged,
     factorial_study,
     name_of,
@@ -255,7 +256,7 @@ def test_a_confounded_effect_keeps_its_numbers_and_gets_no_verdict_on_them() -> 
 
 def test_looks_that_were_declared_raise_the_level_and_lower_alpha() -> None:
     study = factorial_study()
-    effect = found(analyse(study, alpha=0.019), "a")
+    effect = found(analyse(at_level(study, 0.019)), "a")
     theirs = statsmodels_effects(SCORES).conf_int(0.019).loc["a"]
     assert effect.level == pytest.approx(0.981)
     assert effect.ci95 is not None
@@ -263,8 +264,8 @@ def test_looks_that_were_declared_raise_the_level_and_lower_alpha() -> None:
     assert "(98.1% CI " in effect.detail
     rows = {"bare": [0.90, 0.904, 0.902], "x": [0.915, 0.9185, 0.9165]}
     p = analyse(study_of(rows)).effects[0].p or 1
-    assert analyse(study_of(rows), alpha=p * 1.01).effects[0].verdict.helps
-    assert not analyse(study_of(rows), alpha=p * 0.99).effects[0].verdict.helps
+    assert analyse(at_level(study_of(rows), p * 1.01)).effects[0].verdict.helps
+    assert not analyse(at_level(study_of(rows), p * 0.99)).effects[0].verdict.helps
 
 
 def test_the_moderated_interval_scales_its_prior_with_the_weights() -> None:
@@ -347,6 +348,7 @@ def test_the_page_has_a_figure_for_what_was_declared_and_another_for_what_is_exp
     assert 'aria-label="a x b, interaction: -0.45 pt [-0.63, -0.27]; exploratory' in explored
     answers = page.split('<section id="answers">')[1].split("</section>")[0]
     assert "a x b" not in answers and "averaged over the other factors" in answers
+    assert "Within the full recipe" not in page, "nothing was removed from full here"
 
 
 def test_the_recipe_of_a_factorial_is_what_helps_on_average() -> None:

@@ -67,3 +67,17 @@ def test_arms_stand_in_the_order_of_the_plan(study: StudyData) -> None:
     bare = score("bare", 0, 0.8, 1, study.plan.arm("bare").final.stage_hash)
     final = final_scores(replace(study, final_scores=(full, bare)))
     assert final is not None and [row[0] for row in final.table.rows] == ["bare", "full"]
+
+
+def test_a_reading_by_another_study_of_the_same_images_counts_too(tmp_path: Path) -> None:
+    plan = write_home(tmp_path)
+    bare = plan.arm("bare").final.stage_hash
+    ours = {"study": plan.study, "data_fingerprint": plan.data.fingerprint}
+    scores = [
+        score("bare", 0, 0.9, 1, bare).model_copy(update=ours),
+        score("bare", 0, 0.9, 2, "other").model_copy(update=ours | {"study": "another"}),
+        score("bare", 0, 0.9, 7, "other").model_copy(update={"study": "of other data"}),
+    ]
+    (tmp_path / "final_scores.jsonl").write_text("".join(f"{one.model_dump_json()}\n" for one in scores))
+    final = final_scores(load_study(tmp_path, plan.study))
+    assert final is not None and final.num_reads == 2

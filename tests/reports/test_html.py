@@ -61,6 +61,7 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
         "Learning curves",
         "Cost beside gain",
         "What the model sees",
+        "How large is luck?",
         "Controls: does the instrument work?",
         "Failures",
         "The factors",

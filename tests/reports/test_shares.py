@@ -5,11 +5,11 @@ import statsmodels.formula.api as smf
 from pandas import DataFrame
 
 from reports.analysis import analyse
-from tests.reports.factorial import CELLS, SCORES, SHARES, factorial_study, name_of
+from tests.reports.factorial import CELLS, SCORES, SHARES, at_level, factorial_study, name_of
 
 
 def last_notes(scores=SCORES, alpha: float = 0.05) -> list[str]:
-    return [effect.notes[-1] for effect in analyse(factorial_study(SHARES, scores), alpha).effects]
+    return [effect.notes[-1] for effect in analyse(at_level(factorial_study(SHARES, scores), alpha)).effects]
 
 
 def test_shares_of_a_gain_that_is_clear_are_percentages_that_add_up() -> None:

@@ -8,7 +8,7 @@ from reports.analysis import analyse
 from reports.load import load_study
 from reports.results import Analysis
 from reports.text import columns, short_columns, to_json, to_markdown, verdict_rows
-from tests.reports.factorial import INTERACTIONS, MAIN, SCORES, factorial_study
+from tests.reports.factorial import INTERACTIONS, MAIN, SCORES, at_level, factorial_study
 from tests.reports.fixtures import FACTORS, Options, write_home
 
 
@@ -67,5 +67,5 @@ def test_a_table_of_both_kinds_names_both_methods_and_its_level() -> None:
         Comparison(factor=f, context="added to bare", treatment=f"+{f}", reference="bare") for f in ("a", "b", "c")
     )
     scores = {name: (*row, row[0] + 0.1) for name, row in SCORES.items()}
-    text = to_markdown(analyse(factorial_study(MAIN + singles, scores), alpha=0.019))
+    text = to_markdown(analyse(at_level(factorial_study(MAIN + singles, scores), 0.019)))
     assert "98.1% intervals, moderated t (pooled two-way for averages over arms), Holm over 6" in text
