@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.card import Card
-from pipeline.spec.records import MetricName
+from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, MetricName
 
 Context = Literal[
     "added to bare",
@@ -26,6 +26,21 @@ class Metric(Frozen):
 
     name: MetricName = "top1"
     delta: float = Field(0.5, gt=0, description="smallest difference anybody would care about; points, or metric units")
+    target: float | None = Field(
+        None, gt=0, description="level whose time to reach is reported; points, or metric units. None: not asked"
+    )
+
+    @model_validator(mode="after")
+    def _target_is_in_points(self) -> Self:
+        if self.target is not None and self.name in IN_POINTS:
+            if self.target > 100:
+                raise ValueError(f"target {self.target:g} is above 100 points, which {self.name} cannot reach")
+            if HIGHER_IS_BETTER[self.name] and self.target <= 1:
+                raise ValueError(
+                    f"target {self.target:g} is read in points, as delta is: write {100 * self.target:g} for a share "
+                    f"of {self.target:g}"
+                )
+        return self
 
 
 class PlannedStage(Frozen):
@@ -149,5 +164,7 @@ class StudyPlan(Frozen):
     def plan_hash(self) -> str:
         """Hash of what was promised: arms, comparisons, metric, delta, seeds and data; not names or notes."""
         promised = self.model_dump(mode="json", include={"metric", "seeds", "comparisons", "data"})
+        if self.metric.target is None:
+            del promised["metric"]["target"]  # plans from before there were targets keep their hash
         promised["arms"] = {arm.name: arm.final.stage_hash for arm in self.arms}
         return content_hash(promised)
