@@ -56,6 +56,8 @@ def analyse_pareto(study: StudyData) -> ParetoAnalysis | None:
         return None
     images = {arm.name: _training_images(study, arm) for arm in arms}
     kept = [arm for arm in arms if arm.final.stage_hash in block[1] and images[arm.name] is not None]
+    if len(kept) < 2:
+        return None
     levels, rows = _score_levels(study, kept, scale)
     kept_rows = [(arm, rows[arm.final.stage_hash]) for arm in kept if arm.final.stage_hash in rows]
     kept_rows = [(arm, row) for arm, row in kept_rows if levels.known[row]]
