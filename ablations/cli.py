@@ -43,7 +43,8 @@ def _unwritable(out: Path, error: OSError) -> SpecError:
 
 
 def _load(grid: Path, data: str | None):
-    from ablations.grid import parse_grid, read_yaml, with_data_path
+    from ablations.grid import parse_grid, with_data_path
+    from ablations.yaml_file import read_yaml
 
     return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
 

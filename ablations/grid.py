@@ -1,13 +1,12 @@
 """The grid file: a bare recipe, the factors to switch on and off, and how to judge them."""
 
-import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from ablations.designs import AnyDesign, BothWays
+from ablations.factors import LEVELS, check_factor, switches_of
 from ablations.faults import fault_lines, is_impossible
 from ablations.home import slug
 from ablations.merge import check_clashes, check_owners, experiment, merge, undot
@@ -19,7 +18,6 @@ from pipeline.spec.study import Metric
 
 MAX_SEEDS = 1000
 _STUDY_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
-_FACTOR_NAME = re.compile(r"\w[\w.-]{0,39}")  # a name is a table's cell, part of an arm's name and of MLflow's tags
 
 
 def _seed_list(value: Any) -> Any:
@@ -64,7 +62,9 @@ class GridSpec(Frozen):
     question: str = ""
     notes: str = ""
     base: dict[str, Any]
-    factors: dict[str, dict[str, Any]] = Field(min_length=1)
+    factors: dict[str, dict[str, Any]] = Field(
+        min_length=1, description="name -> what it changes, or {levels: {name -> what it changes}}: off, or one of them"
+    )
     controls: dict[str, dict[str, Any]] = {}
     design: AnyDesign = BothWays()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
@@ -81,27 +81,28 @@ class GridSpec(Frozen):
             raise ValueError(f"{', '.join(twice)}: a name is either a factor or a control")
         for group, patches in (("factors", self.factors), ("controls", self.controls)):
             for name, patch in patches.items():
-                if not patch:
-                    raise ValueError(f"{group}.{name}: is empty; say what it changes")
-                if name in ("bare", "full") or not _FACTOR_NAME.fullmatch(name):
-                    raise ValueError(
-                        f"{group}.{name}: expected a name of 1 to 40 letters, digits, '_', '-' and '.', starting with "
-                        "a letter or digit, and not bare or full, which are arms of every study; rename it"
-                    )
+                check_factor(f"{group}.{name}", name, patch)
+        for name, patch in self.controls.items():
+            if LEVELS in patch:
+                raise ValueError(f"controls.{name}: a control has no levels; write one control for each")
         return self
 
-    def patch(self, name: str) -> dict[str, Any]:
-        """A factor or control with dotted paths resolved."""
-        group, patches = ("controls", self.controls) if name in self.controls else ("factors", self.factors)
-        return undot(patches[name], f"{group}.{name}")
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """Factor -> its switches: its own name, or `factor=level` for each of its levels."""
+        return {name: tuple(switches_of(name, patch)) for name, patch in self.factors.items()}
+
+    def patch(self, switch: str) -> dict[str, Any]:
+        """A switch or control with dotted paths resolved."""
+        return self.patches()[switch]
 
     def patches(self) -> dict[str, dict[str, Any]]:
         """All of them by name, factors first."""
-        return {name: self.patch(name) for name in (*self.factors, *self.controls)}
+        return {switch: undot(patch, where) for switch, where, patch in self._written()}
 
     def recipe(self, switched_on: tuple[str, ...]) -> dict[str, Any]:
-        """The recipe with these factors, as a person would write it."""
-        return merge(undot(self.base, "base"), {name: self.patch(name) for name in switched_on}, switched_on)
+        """The recipe with these switches on, as a person would write it."""
+        patches = self.patches()
+        return merge(undot(self.base, "base"), {name: patches[name] for name in switched_on}, switched_on)
 
     def experiment(self, switched_on: tuple[str, ...]) -> ExperimentSpec:
         """The same, validated.
@@ -118,61 +119,18 @@ class GridSpec(Frozen):
             raise SpecError("\n".join(fault_lines(error, self.where(switched_on), ExperimentSpec))) from error
 
     def where(self, switched_on: tuple[str, ...]) -> str:
-        """Where in the grid these factors meet: what a message about them starts with."""
+        """Where in the grid these switches meet: what a message about them starts with."""
         if len(switched_on) == 1:
-            return f"{'controls' if switched_on[0] in self.controls else 'factors'}.{switched_on[0]}"
+            return next(where for switch, where, _ in self._written() if switch == switched_on[0])
         return " + ".join(["base", *switched_on])
 
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Plain YAML without tags that run code, and without silently repeated keys."""
-
-
-_MERGE_TAG = "tag:yaml.org,2002:merge"
-
-
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise yaml.constructor.ConstructorError(
-                None, None, "a key must be plain text; quote it if it starts with { or [", key_node.start_mark
-            )
-        if key_node.tag == _MERGE_TAG:  # `<<: *anchor` may be repeated, and its keys may be overridden
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", key_node.start_mark)
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that must be a mapping.
-
-    Raises:
-        SpecError: it cannot be read, or is something else.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read ({error})") from error
-    try:
-        value = yaml.load(text, Loader=_UniqueKeys)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        context = f" ({error.context})" if error.context else ""
-        raise SpecError(f"{path}{at}: is not valid YAML: {error.problem}{context}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date such as 2024-13-45
-        raise SpecError(f"{path}: is not valid YAML: {error}") from error
-    if not isinstance(value, dict):
-        kind = "empty" if value is None else f"a {type(value).__name__}"
-        raise SpecError(f"{path}: expected a mapping with study, base and factors, but the file is {kind}")
-    return value
+    def _written(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Every switch and control: its name, where it is written, and what is written there."""
+        for name, patch in self.factors.items():
+            for switch, (path, level) in switches_of(name, patch).items():
+                yield switch, f"factors.{path}", level
+        for name, patch in self.controls.items():
+            yield name, f"controls.{name}", patch
 
 
 def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
@@ -186,7 +144,7 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
     except ValidationError as error:
         raise SpecError("\n".join(f"{where}: {line}" for line in fault_lines(error, "", GridSpec))) from error
     try:
-        check_owners({name: patch for name, patch in grid.patches().items() if name in grid.factors})
+        check_owners(grid.patches(), grid.levels())
         check_clashes({grid.where((name,)): patch for name, patch in grid.patches().items()})
         _check_experiments(grid)
     except ProjectError as error:
@@ -195,17 +153,21 @@ def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:
 
 
 def _check_experiments(grid: GridSpec) -> None:
-    """Bare, each factor alone and all together. What cannot be is left to the planner, as long as something can."""
+    """Bare and each factor alone. What cannot be is left to the planner, as long as something can."""
     reasons: dict[tuple[str, ...], str] = {}
-    alone = [(name,) for name in (*grid.factors, *grid.controls)]
-    for switched_on in ((), *alone, tuple(grid.factors)):
+    switches = [(switch,) for levels in grid.levels().values() for switch in levels]
+    for switched_on in ((), *switches, *((name,) for name in grid.controls), _full(grid)):
         try:
             grid.experiment(switched_on)
         except Impossible as error:
             reasons[switched_on] = str(error)
-    hopeless = [()] if () in reasons else [(name,) for name in grid.factors]
-    if () in reasons or reasons.keys() >= {*hopeless, tuple(grid.factors)}:
+    hopeless = [()] if () in reasons else switches
+    if () in reasons or reasons.keys() >= {*switches, _full(grid)}:
         raise SpecError("\n".join(f"{grid.where(factors)}: {reasons[factors]}" for factors in hopeless))
+
+
+def _full(grid: GridSpec) -> tuple[str, ...]:
+    return tuple(levels[0] for levels in grid.levels().values())
 
 
 def with_data_path(raw: dict[str, Any], path: str | None) -> dict[str, Any]:

@@ -15,8 +15,10 @@ def grid_schema() -> dict[str, Any]:
     patch = {**experiment, "title": "Patch", "additionalProperties": True}
     patch.pop("required", None)
     grid["properties"]["base"] = {**experiment, "title": "base"}
-    for group in ("factors", "controls"):
-        grid["properties"][group] = {"type": "object", "additionalProperties": patch, "title": group}
+    levels = {"levels": {"type": "object", "additionalProperties": patch, "minProperties": 1}}
+    factor = {**patch, "properties": {**patch["properties"], **levels}, "title": "Factor"}
+    for group, member in (("factors", factor), ("controls", patch)):
+        grid["properties"][group] = {"type": "object", "additionalProperties": member, "title": group}
     grid["properties"]["seeds"] = {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer"}}]
     }

@@ -52,27 +52,35 @@ def owned_fields(patch: Patch, prefix: str = "") -> set[str]:
     return fields
 
 
-def check_owners(factors: Mapping[str, Patch]) -> None:
-    """Two factors may not set the same field or switch on the same strategy or recipe.
+def check_owners(patches: Mapping[str, Patch], factors: Mapping[str, Sequence[str]]) -> None:
+    """Two factors may not set the same field or switch on the same strategy or recipe; levels of one factor may.
+
+    Args:
+        patches: switch -> its patch.
+        factors: factor -> its switches.
 
     Raises:
         SpecError: naming both.
     """
     owners: dict[str, str] = {}
-    for factor, patch in factors.items():
-        claims = owned_fields(patch) | {
-            f"{group}[{key_of(item)}]" for group in SETS for item in patch.get(group, ()) if isinstance(item, Mapping)
-        }
+    for factor, switches in factors.items():
+        claims: set[str] = set()
+        for patch in (patches[switch] for switch in switches):
+            claims |= owned_fields(patch)
+            claims |= {f"{group}[{key_of(one)}]" for group in SETS for one in patch.get(group, ()) if _is_patch(one)}
         for claim in sorted(claims):
             for other, owner in owners.items():
-                if owner != factor and (
-                    claim == other or claim.startswith(f"{other}.") or other.startswith(f"{claim}.")
-                ):
+                if claim == other or claim.startswith(f"{other}.") or other.startswith(f"{claim}."):
                     raise SpecError(
                         f"factors {owner!r} and {factor!r} both set {claim!r}, so the full recipe would be ambiguous. "
-                        "Make them one factor, or leave the field to one of them"
+                        "Make them levels of one factor, as in NAME: {levels: {"
+                        f"{owner}: {{...}}, {factor}: {{...}}}}}}, or leave the field to one of them"
                     )
         owners.update(dict.fromkeys(claims, factor))
+
+
+def _is_patch(item: Any) -> bool:
+    return isinstance(item, Mapping)
 
 
 def check_clashes(patches: Mapping[str, Patch]) -> None:

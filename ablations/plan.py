@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ablations.designs import lay_out, plain_groups
+from ablations.designs import BARE, lay_out
 from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
+from ablations.grouping import group_factors
 from ablations.merge import key_of
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
@@ -28,6 +29,7 @@ from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.overhead import overhead_lines
 from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
+from pipeline.training.schedule import check_schedule
 
 
 def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:
@@ -61,6 +63,7 @@ class _Builder:
     def __init__(self, grid: GridSpec, scans: Scans, starts: Starts, resolve_precision: Callable[[str], str]) -> None:
         self._grid, self._scans, self._starts = grid, scans, starts
         self._resolve = cache(resolve_precision)  # it may ask a machine of the cluster
+        self._built: dict[tuple[str, ...], _Built | Impossible] = {}
         self.bare = grid.experiment(())
         self._bare_fields = self.bare.model_dump(mode="json")
         self._patches = grid.patches()
@@ -72,6 +75,17 @@ class _Builder:
             Impossible: its parts cannot be together.
             SpecError: one of its parts is wrong.
         """
+        if factors not in self._built:
+            try:
+                self._built[factors] = self._build(name, factors)
+            except Impossible as error:
+                self._built[factors] = error
+        found = self._built[factors]
+        if isinstance(found, Impossible):
+            raise found
+        return replace(found, arm=found.arm.model_copy(update={"name": name}))
+
+    def _build(self, name: str, factors: tuple[str, ...]) -> _Built:
         experiment = self._grid.experiment(factors)
         hashes: dict[str, str] = {}
         stages: list[PlannedStage] = []
@@ -107,10 +121,29 @@ class _Builder:
     def can_be(self, factors: tuple[str, ...]) -> bool:
         """Whether bare with these factors is possible."""
         try:
-            self.build(" + ".join(factors), factors)
+            self.build("".join(f"+{factor}" for factor in factors), factors)
         except Impossible:
             return False
         return True
+
+    def why_not(self, factors: tuple[str, ...]) -> str:
+        """Why bare with these factors is impossible; empty where it is possible.
+
+        Quick enough to ask about every pair, since no network is built where two or more are on. Anything else that
+        is wrong with them is said where an arm of the plan has them.
+        """
+        try:
+            if len(factors) < 2:
+                self.build("".join(f"+{factor}" for factor in factors), factors)
+                return ""
+            for stage in expand(self._grid.experiment(factors), self.bare, " + ".join(factors)):
+                check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs)
+        except Impossible as error:
+            return str(error)
+        except SpecError:
+            if len(factors) < 2:
+                raise
+        return ""
 
 
 def build_plan(
@@ -133,7 +166,13 @@ def build_plan(
     """
     scans = Scans(scan_data)
     builder = _Builder(grid, scans, Starts(weights), resolve_precision)
-    layout = lay_out(grid.design, plain_groups(grid.factors), tuple(grid.controls))
+    try:
+        builder.build(BARE, ())  # before its factors, so that what is wrong with it is not said of one of them
+    except Impossible as error:
+        raise SpecError(f"base: {error}") from error
+    grouping = group_factors(grid.levels(), builder.why_not)
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs}
+    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -170,7 +209,7 @@ def build_plan(
         skipped=possible.skipped,
         unassessed=possible.unassessed,
         aliases=layout.aliases,
-        design_notes=layout.notes,
+        design_notes=(*layout.notes, *grouping.notes),
         data=DataSummary(
             fingerprint=scanned.fingerprint,
             class_names=scanned.listing.class_names,

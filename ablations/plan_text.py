@@ -16,6 +16,7 @@ from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
 from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
+from pipeline.spec.study import StudyPlan
 from pipeline.training.precision import number_format
 from reports.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, smallest_detectable
@@ -156,6 +157,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
         lines.append(f"  {arm.name:<22} {stages}{reuse}")
+    lines += design_lines(plan)
     lines += finding_lines(plan)
     each = len(plan.seeds)
     lines += [
@@ -169,6 +171,18 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]
     return lines + detectable_lines(planned, noise(planned, home), unit)
+
+
+def design_lines(plan: StudyPlan) -> list[str]:
+    """Why this design, and what it cannot tell apart."""
+    lines = [f"{'note' if i == 0 else '':<10}{note}" for i, note in enumerate(plan.design_notes)]
+    for i, alias in enumerate(plan.aliases):
+        mixed = f" = {' = '.join(alias.mixed_with)}" if alias.mixed_with else ""
+        clear = "clear" if alias.clear else "not clear"
+        part = f", mixed by up to {alias.max_alias:.2f} with another" if 0 < alias.max_alias < 1 else ""
+        lost = ", cannot be estimated" if alias.vif is None else ""
+        lines.append(f"{'aliases' if i == 0 else '':<10}{alias.effect}{mixed}: {clear}{part}{lost}")
+    return lines
 
 
 def detectable_lines(planned: Planned, spread: Noise | None, unit: str) -> list[str]:

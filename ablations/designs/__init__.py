@@ -1,22 +1,79 @@
 """Which combinations of factors a design asks for. Pure: factors in, arms and comparisons out."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, control_arms, plain_groups
+from ablations.designs.auto import Auto
+from ablations.designs.baseline import Baseline
+from ablations.designs.factorial import FullFactorial, Pairwise
+from ablations.designs.fractional import Fractional
+from ablations.designs.halving import Halving
+from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, check_groups, only_added, plain_groups
 from ablations.designs.one_at_a_time import AddOneIn, BothWays, LeaveOneOut
+from ablations.designs.optimal import DOptimal
+from ablations.designs.order import Shapley, Stack
+from ablations.designs.screening import PlackettBurman
+from ablations.designs.subsets import RandomSubsets
 
 __all__ = [
-    "BARE", "FULL", "AddOneIn", "AnyDesign", "BothWays", "Cell", "Group", "Layout", "LeaveOneOut", "lay_out",
-    "plain_groups",
+    "BARE", "FULL", "AddOneIn", "AnyDesign", "Auto", "Baseline", "BothWays", "Cell", "DOptimal", "Fractional",
+    "FullFactorial", "Group", "Halving", "Layout", "LeaveOneOut", "Pairwise", "PlackettBurman", "RandomSubsets",
+    "Shapley", "Stack", "lay_out", "plain_groups",
 ]  # fmt: skip
 
-AnyDesign = Annotated[AddOneIn | LeaveOneOut | BothWays, Field(discriminator="kind")]
+_Written = Annotated[
+    Auto | Baseline | AddOneIn | LeaveOneOut | BothWays | Stack | Pairwise | FullFactorial | Fractional
+    | PlackettBurman | RandomSubsets | DOptimal | Shapley | Halving,
+    Field(discriminator="kind"),
+]  # fmt: skip
+_Name = Literal[
+    "auto", "baseline", "add_one_in", "leave_one_out", "both_ways", "stack", "pairwise", "full_factorial", "fractional",
+    "plackett_burman", "random_subsets", "d_optimal", "shapley", "halving",
+]  # fmt: skip
 
 
-def lay_out(design: AnyDesign, groups: Sequence[Group], controls: Sequence[str]) -> Layout:
-    """Arms and comparisons. Bare and full are always present; controls are only ever added to bare."""
-    asked, beside = design.lay_out(groups), control_arms(controls)
-    return Layout((*asked.cells, *beside.cells), (*asked.comparisons, *beside.comparisons), asked.aliases, asked.notes)
+def _by_name(value: Any) -> Any:
+    """`design: auto` means `design: {kind: auto}`."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+AnyDesign = Annotated[_Written, BeforeValidator(_by_name, json_schema_input_type=_Written | _Name)]
+
+
+def lay_out(
+    design: AnyDesign,
+    groups: Sequence[Group],
+    controls: Sequence[str],
+    outside: Sequence[str] = (),
+    *,
+    num_seeds: int = 1,
+    max_runs: int | None = None,
+) -> Layout:
+    """Arms and comparisons.
+
+    Args:
+        design: as the grid has it.
+        groups: the factors.
+        controls: switches that are only ever added to bare; they check the instrument.
+        outside: factors that no full recipe can have, also only added to bare.
+        num_seeds: runs of every arm; `auto` counts them.
+        max_runs: of the study; `auto` stays below it, and other designs are checked by the planner.
+
+    Raises:
+        SpecError: the factors do not fit together, the design cannot have them, or nothing fits into `max_runs`.
+    """
+    check_groups(groups)
+    if isinstance(design, Auto):
+        left = None if max_runs is None else max_runs - (len(controls) + len(outside)) * num_seeds
+        asked = design.lay_out(groups, num_seeds, left)
+    else:
+        asked = design.lay_out(groups)
+    beside = (only_added(outside), only_added(controls, control=True))
+    return Layout(
+        cells=(*asked.cells, *(cell for part in beside for cell in part.cells)),
+        comparisons=(*asked.comparisons, *(comparison for part in beside for comparison in part.comparisons)),
+        aliases=asked.aliases,
+        notes=asked.notes,
+    )

@@ -127,6 +127,16 @@ class Alias(Frozen):
     vif: float | None = Field(None, description="variance inflation of its estimate; None: cannot be estimated")
 
 
+class ScreenRound(Frozen):
+    """One rung of a screen by short runs. Its scores chose; they judge nothing."""
+
+    study: str = Field(description="the study that holds its runs")
+    epochs: int
+    seed: int
+    gains: dict[str, float | None] = Field(description="factor -> difference to its reference; None: its run failed")
+    kept: tuple[str, ...]
+
+
 class DataSummary(Frozen):
     """What the scan of the data found."""
 
@@ -151,6 +161,7 @@ class StudyPlan(Frozen):
     skipped: tuple[SkippedArm, ...] = Field(default=(), description="arms of the design that are not run")
     unassessed: tuple[Comparison, ...] = Field(default=(), description="comparisons that need a skipped arm")
     aliases: tuple[Alias, ...] = Field(default=(), description="what the design cannot tell apart")
+    screen: tuple[ScreenRound, ...] = Field(default=(), description="what chose these factors, before any of this ran")
     design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")
     data: DataSummary
     cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")

@@ -46,10 +46,12 @@ def climb(
         rho: length of the step, in the norm of the variant.
         variant: `asam` measures each weight's step in units of its own size.
     """
-    scales = [w.abs() + ETA if variant == "asam" else 1.0 for w in weights]
-    scaled = [scale * gradient for scale, gradient in zip(scales, gradients, strict=True)]
+    if variant == "sam":
+        return list(torch._foreach_mul(list(gradients), rho / (get_total_norm(gradients) + TINY)))
+    scales = torch._foreach_add(torch._foreach_abs(list(weights)), ETA)
+    scaled = torch._foreach_mul(scales, list(gradients))
     length = get_total_norm(scaled) + TINY
-    return [rho * scale * part / length for scale, part in zip(scales, scaled, strict=True)]
+    return list(torch._foreach_mul(torch._foreach_mul(scales, scaled), rho / length))
 
 
 @contextmanager
@@ -87,6 +89,7 @@ class SamConfig(StrategyConfig):
     """Switches it on."""
 
     kind: Literal["sam"] = "sam"
+    version: ClassVar[int] = 2  # 2: the length of the climb is rounded once
     rho: float = Field(0.05, gt=0, description="length of the climb")
     variant: Literal["sam", "asam"] = Field("sam", description="asam: in units of the weights (arXiv:2102.11600)")
     card: ClassVar[Card] = CARD

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ablations.grid import Resources, parse_grid, read_yaml, with_data_path
+from ablations.grid import Resources, parse_grid, with_data_path
+from ablations.yaml_file import read_yaml
 from pipeline.spec.errors import Impossible, SpecError
 from tests.ablations.grids import HEAD, MIXUP, SMOOTHING, grid, let_clash, read_text
 

@@ -66,24 +66,30 @@ def test_a_patch_with_a_kind_owns_the_field_and_one_without_owns_its_leaves() ->
 )
 def test_two_factors_that_set_the_same_field_are_refused_by_name(first: dict, second: dict, claim: str) -> None:
     with pytest.raises(SpecError, match=r"factors 'one' and 'two' both set .*ambiguous") as caught:
-        check_owners({"one": first, "two": second})
+        check_owners({"one": first, "two": second}, {"one": ("one",), "two": ("two",)})
     assert claim in str(caught.value)
 
 
 def test_neighbouring_fields_and_different_kinds_have_an_owner_each() -> None:
-    check_owners(
-        {
-            "lr": {"optimizer": {"lr": 0.2}},
-            "momentum": {"optimizer": {"momentum": 0.5}},
-            "mixup": {"strategies": [{"kind": "mixup"}]},
-            "smoothing": {"strategies": [{"kind": "label_smoothing"}]},
-            "mine": {"strategies": [own("a:A")]},
-            "yours": {"strategies": [own("a:B")]},
-            # "data.image_size" is no parent of "data.image_size_px"
-            "size": {"data": {"image_size_px": 32}},
-            "other": {"data": {"image_size": 1}},
-        }
-    )
+    patches = {
+        "lr": {"optimizer": {"lr": 0.2}},
+        "momentum": {"optimizer": {"momentum": 0.5}},
+        "mixup": {"strategies": [{"kind": "mixup"}]},
+        "smoothing": {"strategies": [{"kind": "label_smoothing"}]},
+        "mine": {"strategies": [own("a:A")]},
+        "yours": {"strategies": [own("a:B")]},
+        # "data.image_size" is no parent of "data.image_size_px"
+        "size": {"data": {"image_size_px": 32}},
+        "other": {"data": {"image_size": 1}},
+    }
+    check_owners(patches, {name: (name,) for name in patches})
+
+
+def test_levels_of_one_factor_may_set_the_same_field_but_not_that_of_another_factor() -> None:
+    patches = {"lr=low": {"optimizer": {"lr": 0.1}}, "lr=high": {"optimizer": {"lr": 0.3}}}
+    check_owners(patches, {"lr": ("lr=low", "lr=high")})
+    with pytest.raises(SpecError, match=r"'lr' and 'other' both set 'optimizer.lr'.*levels of one factor"):
+        check_owners(patches | {"other": patches["lr=low"]}, {"lr": ("lr=low", "lr=high"), "other": ("other",)})
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from ablations.grid import GridSpec, parse_grid, read_yaml
+from ablations.grid import GridSpec, parse_grid
 from ablations.plan import build_plan
 from ablations.starter import starter_grid
+from ablations.yaml_file import read_yaml
 from pipeline.spec.errors import DataError, SpecError
 
 

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from pipeline.contract.battery import QUICK
 from pipeline.contract.hooks import HOOKS, check_card, check_config
@@ -13,6 +14,15 @@ TRICKS = "tests.pipeline.contract.tricks"
 @pytest.mark.parametrize("name", ["Brighten", "Calm", "Follows"])
 def test_good_tricks_pass(name: str, check: str) -> None:
     QUICK[check](Subject.of(f"{TRICKS}:{name}Config"))
+
+
+def test_what_is_left_to_chance_is_found_wherever_the_global_generators_stand() -> None:
+    for seed in (122, 123):  # the check's own seeds
+        torch.manual_seed(seed)
+        before = torch.random.get_rng_state()
+        with pytest.raises(ContractBroken, match="not the same the second time"):
+            QUICK["same draws, same result"](Subject.of(f"{TRICKS}:LeftToChanceConfig"))
+        assert torch.equal(torch.random.get_rng_state(), before), "the check leaves no trace"
 
 
 @pytest.mark.parametrize(

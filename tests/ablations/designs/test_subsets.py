@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from ablations.designs import RandomSubsets, lay_out, plain_groups
+from pipeline.spec.errors import SpecError
+from tests.ablations.designs.reference import NESTED, signs, value_of
+
+SIX = plain_groups("abcdef")
+
+
+def test_weights_are_those_of_least_squares() -> None:
+    layout = lay_out(RandomSubsets(num_cells=20), SIX, ())
+    matrix = signs(layout, "abcdef")
+    rng = np.random.default_rng(0)
+    score = {frozenset(cell.factors): float(rng.normal()) for cell in layout.cells}
+    target = np.array([score[frozenset(cell.factors)] for cell in layout.cells])
+    slopes = np.linalg.lstsq(np.column_stack([np.ones(20), matrix]), target, rcond=None)[0][1:]
+    found = [value_of(layout, c, score.__getitem__) for c in layout.comparisons]
+    assert found == pytest.approx(list(2 * slopes))
+
+
+def test_twice_as_many_cells_as_terms_unless_said_and_seeds_differ() -> None:
+    layouts = [lay_out(RandomSubsets(seed=seed), SIX, ()) for seed in (0, 1)]
+    assert [len(layout.cells) for layout in layouts] == [14, 14]
+    assert layouts[0].cells != layouts[1].cells
+    assert layouts[0] == lay_out(RandomSubsets(seed=0), SIX, ())
+
+
+def test_each_factor_is_on_in_about_half_of_the_cells() -> None:
+    layout = lay_out(RandomSubsets(num_cells=200), plain_groups([f"f{i}" for i in range(16)]), ())
+    share = (signs(layout, [f"f{i}" for i in range(16)]) > 0).mean()
+    assert share == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(200 * 16))
+
+
+def test_all_sets_are_drawn_where_as_many_are_asked_for() -> None:
+    assert len(lay_out(RandomSubsets(num_cells=18), NESTED, ()).cells) == 18
+
+
+@pytest.mark.parametrize("num_cells", [5, 19])
+def test_too_few_or_too_many_cells(num_cells: int) -> None:
+    with pytest.raises(SpecError, match=f"num_cells={num_cells}: expected from 6, .* to 18"):
+        lay_out(RandomSubsets(num_cells=num_cells), NESTED, ())
