@@ -190,7 +190,9 @@ def _own_flips(correct: np.ndarray | None) -> float | None:
     return float((right * (num_seeds - right)).sum() / (num_seeds * (num_seeds - 1) / 2))
 
 
-def _sentence(total: Flips, num_seeds: int, num_images: int, phi: Dispersion | None, widened: QuasiEffect | None) -> str:
+def _sentence(
+    total: Flips, num_seeds: int, num_images: int, phi: Dispersion | None, widened: QuasiEffect | None
+) -> str:
     counts = (
         f"fixed {total.fixed / num_seeds:.1f} and broke {total.broken / num_seeds:.1f} of {num_images} images "
         f"({'mean of ' if num_seeds > 1 else ''}{num_seeds} seed{'' if num_seeds == 1 else 's'}); "

@@ -86,6 +86,7 @@ def analyse_pareto(study: StudyData) -> ParetoAnalysis | None:
             value_ci95=_interval(levels, int(score_rows[i])),
             cost=float(np.exp(log_cost[i] - log_cost[reference])),
             cost_ci95=_cost_interval(costs, int(cost_rows[i]), float(log_images[i] - log_cost[reference])),
+            num_failed=_num_failed(study, arm),
             on_front=bool(front[i]),
             p_front=None if probabilities is None else float(probabilities.on_front[i]),
             dominated_by=()
@@ -107,7 +108,9 @@ def analyse_pareto(study: StudyData) -> ParetoAnalysis | None:
 def _sentence(points: tuple[ParetoPoint, ...]) -> str:
     if points[0].p_front is None:
         names = ", ".join(point.arm for point in points if point.on_front)
-        return f"As measured, no other arm beats {names} in both; how sure that is takes two seeds and two timing rounds."
+        return (
+            f"As measured, no other arm beats {names} in both; how sure that is takes two seeds and two timing rounds."
+        )
     sure = [point.arm for point in points if point.mark == "solid"]
     perhaps = [point.arm for point in points if point.mark == "hollow"]
     parts = [f"on the front with at least 95% probability: {', '.join(sure) or 'none'}"]
@@ -121,6 +124,11 @@ def _candidates(study: StudyData) -> list[Arm]:
     """Arms that comparisons of factors are made of. Controls are no candidates."""
     names = {name for c in study.plan.comparisons if not c.control for name in c.contrast}
     return [arm for arm in study.plan.arms if arm.name in names]
+
+
+def _num_failed(study: StudyData, arm: Arm) -> int:
+    records = [study.records.get((arm.final.stage_hash, seed)) for seed in study.plan.seeds]
+    return sum(record is not None and record.failure is not None for record in records)
 
 
 def _training_images(study: StudyData, arm: Arm) -> float | None:
@@ -138,7 +146,7 @@ def _score_levels(study: StudyData, arms: list[Arm], scale: Scale) -> tuple[_Lev
 def _levels(fit: TwoWayFit, num_rows: int) -> _Levels:
     num_columns = len(fit.coefficients) - num_rows
     contrasts = np.hstack([np.eye(num_rows), np.full((num_rows, num_columns), 1 / max(1, num_columns))])
-    known = np.isclose(contrasts @ fit.projection, contrasts, atol=1e-8).all(axis=1)
+    known = np.asarray(np.isclose(contrasts @ fit.projection, contrasts, atol=1e-8).all(axis=1))
     return _Levels(
         contrasts @ fit.coefficients, fit.mse * (contrasts @ fit.covariance_unscaled @ contrasts.T), fit.df, known
     )
@@ -170,4 +178,8 @@ def _interval(levels: _Levels, row: int) -> Range | None:
 
 def _cost_interval(costs: _Levels, row: int, offset: float) -> Range | None:
     limits = _interval(costs, row)
-    return None if limits is None else Range(low=float(np.exp(limits.low + offset)), high=float(np.exp(limits.high + offset)))
+    return (
+        None
+        if limits is None
+        else Range(low=float(np.exp(limits.low + offset)), high=float(np.exp(limits.high + offset)))
+    )

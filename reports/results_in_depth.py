@@ -179,6 +179,7 @@ class ParetoPoint(Frozen):
     value_ci95: Range | None
     cost: float = Field(description="training time over the reference arm's")
     cost_ci95: Range | None
+    num_failed: int = Field(description="runs; the level is conditional on success")
     on_front: bool = Field(description="of the estimates as they stand")
     p_front: float | None = Field(description="probability of being on the front; None: unknown")
     dominated_by: tuple[str, ...] = Field(default=(), description="with at least 95% probability")

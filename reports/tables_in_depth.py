@@ -184,7 +184,7 @@ def pareto_table(analysis: ParetoAnalysis, scale: Scale) -> Table:
     """The twin of the scatter."""
     columns = (
         "arm", scale.title, "95% CI", f"training time vs {analysis.reference}", "95% CI", "on the front as measured",
-        "P(on the front)", "dominated by (95%)",
+        "P(on the front)", "dominated by (95%)", "failed runs",
     )  # fmt: skip
     rows = tuple(
         (
@@ -196,6 +196,7 @@ def pareto_table(analysis: ParetoAnalysis, scale: Scale) -> Table:
             "yes" if point.on_front else "no",
             NONE if point.p_front is None else f"{point.p_front:.2f}",
             ", ".join(point.dominated_by) or NONE,
+            str(point.num_failed),
         )
         for point in analysis.points
     )

@@ -26,9 +26,7 @@ def draw_reliability(analysis: CalibrationAnalysis) -> tuple[ReliabilityPanel, .
     low = int(min(ends) * 10) / 10
     x, y = Axis(low, 1.0, LEFT, RIGHT), Axis(low, 1.0, BOTTOM, TOP)
     return tuple(
-        ReliabilityPanel(
-            arm.arm, f"ECE {arm.ece_mass:.1f} pt, by chance {arm.ece_mass_null:.1f} pt", _panel(arm, x, y)
-        )
+        ReliabilityPanel(arm.arm, f"ECE {arm.ece_mass:.1f} pt, by chance {arm.ece_mass_null:.1f} pt", _panel(arm, x, y))
         for arm in analysis.arms
     )
 

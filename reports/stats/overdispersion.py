@@ -71,7 +71,7 @@ def pool_dispersion(arms: Sequence[SumsOfSquares]) -> tuple[Dispersion | None, .
     if not counted:
         return (None,) * (len(arms[0].group_sizes) if arms else 0)
     df_seeds = sum(arm.num_seeds - 1 for arm in counted)
-    df_residual = sum((arm.num_seeds - 1) * (arm.group_sizes - 1) for arm in counted)
+    df_residual = np.sum([(arm.num_seeds - 1) * (arm.group_sizes - 1) for arm in counted], axis=0)  # [num_groups]
     found: list[Dispersion | None] = []
     for group in range(len(counted[0].group_sizes)):
         residual = sum(float(arm.residual[group]) for arm in counted)

@@ -12,7 +12,7 @@ def pareto_front(cost: np.ndarray, gain: np.ndarray) -> np.ndarray:
         cost: [num_arms] less is better.
         gain: [num_arms] more is better.
     """
-    return ~dominance(cost, gain).any(axis=0)
+    return ~np.asarray(dominance(cost, gain).any(axis=0))
 
 
 def dominance(cost: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -298,7 +298,7 @@ def _write_files(folder: Path, stage: PlannedStage, top1: float, rng: np.random.
     (folder / "curves.json").write_text(curves.model_dump_json())
     (folder / "spec.json").write_text(json.dumps(stage.spec))
     (folder / "log.txt").write_text("epoch 12 done\n")
-    np.savez(folder / "predictions.npz", **predictions(top1, np.random.default_rng(derive_seed(folder.name))))
+    np.savez(folder / "predictions.npz", **predictions(top1, np.random.default_rng(derive_seed(folder.name))))  # type: ignore[arg-type]
     if pictures:
         kinds = {strategy["kind"] for strategy in stage.spec["strategies"]}
         (folder / "batches.png").write_bytes(_sheet("mixup" in kinds))

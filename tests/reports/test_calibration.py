@@ -57,7 +57,9 @@ def test_before_and_after_a_temperature() -> None:
     study = answered({"bare": rng.random((2, 200)) < 0.7, "t": rng.random((2, 200)) < 0.8})
     for seed in (0, 1):
         record = study.records["t", seed]
-        study.records["t", seed] = record.model_copy(update={"metrics": record.metrics | {"final/temperature": 1.5 + seed}})
+        study.records["t", seed] = record.model_copy(
+            update={"metrics": record.metrics | {"final/temperature": 1.5 + seed}}
+        )
     found = calibration_of(study)
     (change,) = found.temperatures
     assert (change.before, change.after, change.temperature) == ("bare", "t", pytest.approx(2.0))

@@ -11,7 +11,9 @@ from reports.results_in_depth import ExampleAnalysis
 from tests.reports.answers import MemoryFiles, answered
 
 
-def draw(rng: np.random.Generator, seeds: int = 3, images: int = 400, gain: float = 0.0, luck: float = 0.0) -> np.ndarray:
+def draw(
+    rng: np.random.Generator, seeds: int = 3, images: int = 400, gain: float = 0.0, luck: float = 0.0
+) -> np.ndarray:
     ease = np.random.default_rng(99).beta(8, 1.5, images)
     return rng.random((seeds, images)) < ease + gain + rng.normal(0, luck, (seeds, 1))
 
@@ -75,7 +77,9 @@ def test_classes_are_each_a_comparison_of_their_own() -> None:
 
 
 def test_one_seed_speaks_about_its_checkpoint_only() -> None:
-    found = examples_of(answered({"bare": draw(np.random.default_rng(0), seeds=1), "x": draw(np.random.default_rng(1), 1)}))
+    found = examples_of(
+        answered({"bare": draw(np.random.default_rng(0), seeds=1), "x": draw(np.random.default_rng(1), 1)})
+    )
     assert (found.phi, found.checkpoints_only, found.classes) == (None, True, ())
     assert found.effects[0].p_widened is None
     assert found.effects[0].sentence.endswith("about these checkpoints only")

@@ -15,7 +15,12 @@ LEVELS = {
     "worse": [0.880, 0.889, 0.886],  # and slower
     "close": [0.9005, 0.911, 0.9055],
 }
-MS = {"bare": [10.0, 10.1, 10.2], "better": [15.0, 15.2, 15.2], "worse": [12.0, 12.1, 12.3], "close": [10.0, 10.12, 10.2]}
+MS = {
+    "bare": [10.0, 10.1, 10.2],
+    "better": [15.0, 15.2, 15.2],
+    "worse": [12.0, 12.1, 12.3],
+    "close": [10.0, 10.12, 10.2],
+}
 
 
 def study_with(metric: str = "top1", samples: dict[str, int] | None = None, rounds: int = 3) -> StudyData:

@@ -40,7 +40,9 @@ def test_every_number_of_the_flip_chart_stands_in_its_table(analysis: InDepth, s
     assert analysis.examples is not None and sections.flips is not None and sections.flips_figure is not None
     assert len(sections.flips.rows) == len(analysis.examples.effects) == 12
     for effect, row in zip(analysis.examples.effects, sections.flips.rows, strict=True):
-        assert f"{effect.factor}, {effect.context}: {effect.fixed} fixed, {effect.broken} broken" in sections.flips_figure
+        assert (
+            f"{effect.factor}, {effect.context}: {effect.fixed} fixed, {effect.broken} broken" in sections.flips_figure
+        )
         for seed in effect.seeds:
             assert f"seed {seed.seed}: {seed.fixed}</title>" in sections.flips_figure
             assert f"{seed.seed}: {seed.fixed}/{seed.broken}" in row[10]
@@ -80,6 +82,7 @@ def test_marks_of_the_front_follow_their_probability(analysis: InDepth, sections
         count = sum(point.mark == mark for point in analysis.pareto.points)
         assert sections.pareto_figure.count(f'class="point {mark}"') == count
     assert {point.arm for point in analysis.pareto.points} == {row[0] for row in sections.pareto.rows}
+    assert [row[0] for row in sections.pareto.rows if row[-1] != "0"] == ["-smoothing"]
     assert not {"+placebo", "+label_noise"} & {row[0] for row in sections.pareto.rows}
 
 

@@ -30,7 +30,9 @@ def study_with(
     records, files = {}, {}
     for arm, rows in curves.items():
         for seed, row in enumerate(rows):
-            cost = Cost(samples_seen=1000 * len(row), busy_s=1, data_wait_s=0, eval_s=0, num_parameters=1, num_workers=1)
+            cost = Cost(
+                samples_seen=1000 * len(row), busy_s=1, data_wait_s=0, eval_s=0, num_parameters=1, num_workers=1
+            )
             records[arm, seed] = make_record(arm, seed, row[-1], metric).model_copy(update={"cost": cost})
             files[arm, seed] = Curves(epoch=tuple(range(len(row))), series={f"val/{metric}": tuple(row)})
     timings = [

@@ -14,7 +14,7 @@ def test_reference_case() -> None:
 
 @given(fixed=st.integers(0, 60), broken=st.integers(0, 60))
 def test_exact_p_agrees_with_statsmodels(fixed: int, broken: int) -> None:
-    expected = mcnemar([[500, fixed], [broken, 100]], exact=True).pvalue
+    expected = mcnemar([[500, fixed], [broken, 100]], exact=True).pvalue  # type: ignore[attr-defined]
     assert Flips(fixed, broken, 1000).p == pytest.approx(expected, rel=1e-9)
 
 
