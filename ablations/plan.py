@@ -208,6 +208,7 @@ def build_plan(
         comparisons=possible.comparisons,
         skipped=possible.skipped,
         unassessed=possible.unassessed,
+        exclusive=tuple(group.levels for group in grouping.groups if len(group.levels) > 1),
         aliases=layout.aliases,
         design_notes=(*layout.notes, *grouping.notes),
         data=DataSummary(

@@ -28,7 +28,7 @@ _Written = Annotated[
     | PlackettBurman | RandomSubsets | DOptimal | Shapley | Halving,
     Field(discriminator="kind"),
 ]  # fmt: skip
-_Name = Literal[
+_Name = Literal[  # of those that need nothing more to be said
     "auto", "baseline", "add_one_in", "leave_one_out", "both_ways", "stack", "pairwise", "full_factorial", "fractional",
     "plackett_burman", "random_subsets", "d_optimal", "shapley", "halving",
 ]  # fmt: skip

@@ -71,7 +71,8 @@ def wholly_mixed(core: Sequence[Cell], effects: Sequence[Term]) -> dict[Term, tu
     same = np.abs(model.T @ model) > len(core) - 0.5
     np.fill_diagonal(same, False)
     return {
-        effect: tuple(effects[other] for other in np.flatnonzero(same[index])) for index, effect in enumerate(effects)
+        effect: tuple(effects[int(other)] for other in np.flatnonzero(same[index]))
+        for index, effect in enumerate(effects)
     }
 
 

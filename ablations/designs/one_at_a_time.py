@@ -44,8 +44,8 @@ class BothWays(Frozen):
     kind: Literal["both_ways"] = "both_ways"
 
     def lay_out(self, groups: Sequence[Group]) -> Layout:
-        """Bare, every level alone, full, and full without every factor."""
-        return _join(groups, added(groups), removed(groups))
+        """Bare, every level alone, full, and full without every factor; and how each fares with the rest."""
+        return _join(groups, added(groups), removed(groups), with_the_rest(groups))
 
 
 def added(groups: Sequence[Group]) -> Layout:
@@ -87,6 +87,28 @@ def removed(groups: Sequence[Group]) -> Layout:
                 Comparison(factor=level, context="removed from full", treatment=swapped.name, reference=rest.name)
             )
     return Layout(tuple(cells), tuple(comparisons))
+
+
+def with_the_rest(groups: Sequence[Group]) -> Layout:
+    """For each plain factor, its effect in full less its effect in bare: what the others add to it, or take.
+
+    Only where both are about the factor alone: it has one level, needs nothing, and nothing needs it.
+    """
+    alone = [g for g in groups if len(g.levels) == 1 and not g.needs and not dependants_of(groups, g)]
+    return Layout(
+        (),
+        tuple(
+            Comparison(
+                factor=group.levels[0],
+                context="interaction with the rest",
+                weights={FULL: 1.0, f"-{group.levels[0]}": -1.0, f"+{group.levels[0]}": -1.0, BARE: 1.0},
+                exploratory=True,
+                note="removed from full, less added to bare: below 0, the others do part of its work",
+            )
+            for group in alone
+            if len(groups) > 1
+        ),
+    )
 
 
 def _join(groups: Sequence[Group], *parts: Layout) -> Layout:

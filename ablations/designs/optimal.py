@@ -17,7 +17,7 @@ from ablations.designs.states import components, feasible_sets, num_feasible, st
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.errors import SpecError
 
-MAX_CANDIDATES = 2048  # beyond that, a random sample of the sets that can be
+MAX_CANDIDATES = 1024  # beyond that, a random sample of the sets that can be
 STARTS = 10  # random designs from which the exchange climbs; the best end is kept
 GROWTH = 1e-9  # smallest relative growth of the determinant that counts: below it is rounding
 

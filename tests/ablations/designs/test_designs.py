@@ -139,6 +139,6 @@ def test_designs_of_plain_factors_name_the_one_that_is_not(design: AnyDesign) ->
     ids=lambda design: repr(design),
 )
 def test_twenty_factors_take_less_than_a_second(design: AnyDesign) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     lay_out(design, plain_groups([f"f{index}" for index in range(20)]), (), num_seeds=3)
-    assert time.perf_counter() - start < 1.0  # measured: 0.25 s for the slowest, d_optimal
+    assert time.process_time() - start < 1.0  # measured: 0.25 s for the slowest, d_optimal
