@@ -33,7 +33,8 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
         RecordError: nothing can be scored.
     """
     found = load_study(home.root, study)
-    grid = parse_grid(with_data_path(found.plan.grid, data_path), f"the grid of study {study!r}")
+    written = {"noise_floor": False} | found.plan.grid  # studies from before there was such a field have no such arms
+    grid = parse_grid(with_data_path(written, data_path), f"the grid of study {study!r}")
     planned = build_plan(grid, precision_of_hardware, weights=home.weights)
     if planned.plan.plan_hash != found.plan.plan_hash:
         raise SpecError(

@@ -10,6 +10,7 @@ from ablations.factors import LEVELS, check_factor, switches_of
 from ablations.faults import fault_lines, is_impossible
 from ablations.home import slug
 from ablations.merge import check_clashes, check_owners, experiment, merge, undot
+from ablations.noise_floor import NoiseFloor, on_or_off
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
 from pipeline.spec.data import Digits
@@ -68,6 +69,7 @@ class GridSpec(Frozen):
     controls: dict[str, dict[str, Any]] = {}
     design: AnyDesign = BothWays()
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
+    noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()
     metric: Metric = Metric()
     max_runs: int = Field(500, ge=1, description="refuse a plan with more training runs than this")
     resources: Resources = Resources()
@@ -92,8 +94,13 @@ class GridSpec(Frozen):
         return {name: tuple(switches_of(name, patch)) for name, patch in self.factors.items()}
 
     def patch(self, switch: str) -> dict[str, Any]:
-        """A switch or control with dotted paths resolved."""
+        """A switch, control or arm of the noise floor with dotted paths resolved."""
         return self.patches()[switch]
+
+    def noise_patches(self) -> dict[str, dict[str, Any]]:
+        """What the noise floor adds to bare, by the name of its arm."""
+        controls = {name: undot(patch, f"controls.{name}") for name, patch in self.controls.items()}
+        return self.noise_floor.patches(undot(self.base, "base"), controls)
 
     def patches(self) -> dict[str, dict[str, Any]]:
         """All of them by name, factors first."""
@@ -125,12 +132,14 @@ class GridSpec(Frozen):
         return " + ".join(["base", *switched_on])
 
     def _written(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Every switch and control: its name, where it is written, and what is written there."""
+        """Every switch: its name, where it is written, and what is written there (or stands for it)."""
         for name, patch in self.factors.items():
             for switch, (path, level) in switches_of(name, patch).items():
                 yield switch, f"factors.{path}", level
         for name, patch in self.controls.items():
             yield name, f"controls.{name}", patch
+        for name, patch in self.noise_patches().items():
+            yield name, "noise_floor", patch
 
 
 def parse_grid(raw: dict[str, Any], where: str) -> GridSpec:

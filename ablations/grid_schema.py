@@ -22,4 +22,5 @@ def grid_schema() -> dict[str, Any]:
     grid["properties"]["seeds"] = {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer"}}]
     }
+    grid["properties"]["noise_floor"] = {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/NoiseFloor"}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **grid, "$defs": defs}

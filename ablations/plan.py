@@ -13,6 +13,7 @@ from ablations.faults import fault_lines, is_impossible
 from ablations.grid import GridSpec
 from ablations.grouping import group_factors
 from ablations.merge import key_of
+from ablations.noise_floor import num_noise_runs, with_noise_floor
 from ablations.planned import DataToPrepare, Planned, unique_runs
 from ablations.possible import leave_out
 from ablations.scans import Scans
@@ -129,11 +130,11 @@ class _Builder:
     def why_not(self, factors: tuple[str, ...]) -> str:
         """Why bare with these factors is impossible; empty where it is possible.
 
-        Quick enough to ask about every pair, since no network is built where two or more are on. Anything else that
-        is wrong with them is said where an arm of the plan has them.
+        Quick enough to ask about every pair, since no network is built for those that are possible one by one.
+        Anything else that is wrong with them is said where an arm of the plan has them.
         """
         try:
-            if len(factors) < 2:
+            if len(factors) < 2 or any(self.why_not((factor,)) for factor in factors):
                 self.build("".join(f"+{factor}" for factor in factors), factors)
                 return ""
             for stage in expand(self._grid.experiment(factors), self.bare, " + ".join(factors)):
@@ -171,8 +172,10 @@ def build_plan(
     except Impossible as error:
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
-    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs}
-    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    luck = tuple(grid.noise_patches())
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs - num_noise_runs(luck, len(grid.seeds))}
+    designed = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -182,7 +185,7 @@ def build_plan(
             reasons[cell.name] = str(error)
     possible = leave_out(layout, reasons, cache(builder.can_be))
     parts = [built[cell.name] for cell in possible.cells]
-    arms = [part.arm for part in parts]
+    arms = [built[cell.name].arm.model_copy(update={"seeds": cell.seeds}) for cell in possible.cells]
     specs: dict[str, StageSpec] = {}
     data: dict[str, DataToPrepare] = {}
     keys: dict[str, str] = {}

@@ -8,6 +8,7 @@ import torch
 
 from ablations.display import duration
 from ablations.home import Home
+from ablations.noise_floor import noise_lines
 from ablations.planned import Planned
 from ablations.store import read_records, read_timings
 from pipeline.data.decode import KEEP_RATIO
@@ -172,17 +173,17 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         for stage in arm.stages:
             first.setdefault(stage.stage_hash, arm.name)
         reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
-        lines.append(f"  {arm.name:<22} {stages}{reuse}")
-    lines += design_lines(plan)
+        only = "" if arm.seeds is None else f"  (seed {', '.join(map(str, arm.seeds))} only)"
+        lines.append(f"  {arm.name:<22} {stages}{only}{reuse}")
+    lines += [*noise_lines(plan), *design_lines(plan)]
     lines += finding_lines(plan)
-    each = len(plan.seeds)
     lines += [
         f"runs      {len(planned.runs)} unique training runs; sharing stages between arms saves {planned.num_reused}",
         f"to do     {cost.pending} ({cost.finished} are finished already and reused)",
         f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
-        f"apart; one seed more: {len(planned.runs) // each} runs"
+        f"apart; one seed more: {len({s.stage_hash for a in plan.arms if a.seeds is None for s in a.stages})} runs"
         + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]

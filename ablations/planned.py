@@ -50,7 +50,7 @@ class Planned:
     @property
     def num_reused(self) -> int:
         """Runs that several arms share, counted once for each arm beyond the first."""
-        return sum(len(arm.stages) for arm in self.plan.arms) * len(self.plan.seeds) - len(self.runs)
+        return sum(len(arm.stages) * len(self.plan.seeds_of(arm)) for arm in self.plan.arms) - len(self.runs)
 
 
 def unique_runs(
@@ -62,21 +62,22 @@ def unique_runs(
         arms: of the plan.
         specs: stage hash -> the stage.
         keys: stage hash -> data key.
-        seeds: of the plan.
+        seeds: of the plan; those that only some arms have follow.
     """
     first: dict[str, PlannedStage] = {}
-    serves: dict[str, list[str]] = {}
+    serves: dict[str, list[Arm]] = {}
     for arm in arms:
         for stage in arm.stages:
             first.setdefault(stage.stage_hash, stage)
-            serves.setdefault(stage.stage_hash, []).append(arm.name)
+            serves.setdefault(stage.stage_hash, []).append(arm)
     needed = {h for stage in first.values() for h in stage.needs.values()}
     depth: dict[str, int] = {}
     for stage_hash, stage in first.items():  # an arm's stages come in an order in which they can run
         depth[stage_hash] = 1 + max((depth[h] for h in stage.needs.values()), default=-1)
     # Within a depth by hash: shuffled, yet the same after a restart.
     order = sorted(first, key=lambda h: (h not in needed, depth[h], h))
-    arm_names = {stage_hash: tuple(names) for stage_hash, names in serves.items()}
-    for seed in seeds:
+    for seed in dict.fromkeys([*seeds, *(own for arm in arms for own in arm.seeds or ())]):
         for stage_hash in order:
-            yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], arm_names[stage_hash])
+            names = tuple(arm.name for arm in serves[stage_hash] if seed in (seeds if arm.seeds is None else arm.seeds))
+            if names:
+                yield PlannedRun(first[stage_hash], specs[stage_hash], seed, keys[stage_hash], names)

@@ -37,7 +37,7 @@ def leave_out(layout: Layout, reasons: Mapping[str, str], can_be: Callable[[tupl
     if not reasons:
         return Possible(layout.cells, layout.comparisons)
     kept = tuple(c for c in layout.comparisons if not c.contrast.keys() & reasons.keys())
-    if all(comparison.control for comparison in kept):
+    if all(comparison.control for comparison in kept) and not all(c.control for c in layout.comparisons):
         raise SpecError(_nothing_left(layout, reasons))
     idle = _compared(layout.comparisons) - _compared(kept) - reasons.keys() - {BARE, FULL}
     skipped = tuple(

@@ -138,11 +138,11 @@ def timing_missing(home: Home, planned: Planned, asked: Resources, failed: froze
 
 
 def timing_job(planned: Planned, home: Home, asked: Resources) -> TimingJob:
-    """Every arm's last stage, with the first seed."""
+    """Every arm's last stage, with its first seed."""
     jobs: dict[str, StageJob] = {}
     for run in planned.runs:
-        if run.seed == planned.plan.seeds[0]:
-            jobs.setdefault(run.stage.stage_hash, job_of(run, home, asked))
+        if run.stage.stage_hash not in jobs:
+            jobs[run.stage.stage_hash] = job_of(run, home, asked)
     finals = dict.fromkeys(arm.final.stage_hash for arm in planned.plan.arms)
     return TimingJob(
         f"{planned.plan.study}-{uuid.uuid4().hex[:8]}",

@@ -77,6 +77,7 @@ def rung_grid(grid: GridSpec, design: Halving, number: int, rung: Rung, left: tu
         "design": {"kind": "add_one_in"},
         "seeds": [design.seed],
         "controls": {},
+        "noise_floor": False,
         "resources": raw["resources"] | {"timing_rounds": 0},
     }
     raw["base"] = raw["base"] | {"budget": raw["base"].get("budget", {}) | {"epochs": rung.epochs}}

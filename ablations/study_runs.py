@@ -1,6 +1,7 @@
 """The runs a study needs: each unique stage once for every seed, whichever arms it serves."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +50,12 @@ def study_runs(plan: StudyPlan, seed: int | None = None) -> tuple[StudyRun, ...]
         return decides.get(key) or (name if alike[name] == 1 else f"{name} for {serves[key][0]}")
 
     titles = {key: title(key) for key in stages}
-    return tuple(
-        StudyRun(f"{titles[key]} seed {block}", stage.name, key, block, serves[key], stage.spec)
-        for block in plan.seeds
-        if seed is None or block == seed
-        for key, stage in stages.items()
-    )
+
+    def runs() -> Iterator[StudyRun]:
+        for block in plan.every_seed if seed is None else (seed,):
+            planned = {arm.name for arm in plan.arms if block in plan.seeds_of(arm)}
+            for key, stage in stages.items():
+                if among := tuple(name for name in serves[key] if name in planned):
+                    yield StudyRun(f"{titles[key]} seed {block}", stage.name, key, block, among, stage.spec)
+
+    return tuple(runs())

@@ -1,12 +1,13 @@
 """The whole analysis of a study, as one typed value."""
 
-from reports.arms import noise_floor, pairing, summarise_arms
+from reports.arms import pairing, summarise_arms
 from reports.budgets import epoch_differences
 from reports.completeness import assess_completeness
 from reports.cost import total_cost
 from reports.effects import judge
 from reports.findings import hidden_changes
 from reports.load import StudyData
+from reports.noise import noise_floor, repeats, reruns
 from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
 from reports.robustness import with_robustness
@@ -54,7 +55,9 @@ def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
         arms=summarise_arms(study),
         completeness=completeness,
         total_cost=total_cost(study),
-        noise_floor=noise_floor(judged.family.cells),
+        noise_floor=noise_floor(study, judged.family.cells, scale),
+        repeats=repeats(study, scale),
+        reruns=reruns(study, scale),
         pairing=pairing(study, (stage for key in judged.family.keys for stage, _ in key), scale),
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,

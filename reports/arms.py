@@ -6,12 +6,11 @@ import numpy as np
 
 from pipeline.spec.study import Arm
 from reports.cost import busy_s_with_ancestors, latest_timings, network_size, samples_with_ancestors, step_ratio
-from reports.estimates import CellFit, score_matrix
+from reports.estimates import score_matrix
 from reports.load import StudyData
-from reports.results import ArmSummary, NoiseFloor, Pairing, Range, Spread
+from reports.results import ArmSummary, Pairing, Spread
 from reports.scale import Scale, scale_of
 from reports.stats.paired import seed_correlation
-from reports.stats.power import sd_interval
 
 
 def bare_arm(study: StudyData) -> Arm | None:
@@ -23,15 +22,6 @@ def summarise_arms(study: StudyData) -> tuple[ArmSummary, ...]:
     """One summary per arm, in the order of the plan."""
     bare = bare_arm(study)
     return tuple(_summarise(study, arm, bare) for arm in study.plan.arms)
-
-
-def noise_floor(cells: CellFit) -> NoiseFloor | None:
-    """Spread of one arm over seeds, pooled over arms; None before two arms have two seeds."""
-    if cells.fit.df <= 0 or cells.fit.mse <= 0:
-        return None
-    sd = float(np.sqrt(cells.fit.mse))
-    limits = sd_interval(sd, cells.fit.df)
-    return NoiseFloor(sd=sd, ci95=Range(low=limits.low, high=limits.high), df=cells.fit.df)
 
 
 def pairing(study: StudyData, stages: Iterable[str], scale: Scale) -> Pairing | None:
@@ -51,7 +41,7 @@ def pairing(study: StudyData, stages: Iterable[str], scale: Scale) -> Pairing | 
 
 def _summarise(study: StudyData, arm: Arm, bare: Arm | None) -> ArmSummary:
     stage = arm.final.stage_hash
-    seeds = [seed for seed in study.plan.seeds if study.finished((stage, seed))]
+    seeds = [seed for seed in study.plan.seeds_of(arm) if study.finished((stage, seed))]
     records = [study.records[stage, seed] for seed in seeds]
     names = sorted({name for record in records for name in record.metrics})
     timings = latest_timings(study, stage)

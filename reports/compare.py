@@ -17,8 +17,9 @@ from reports.results import Effect, Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Method
 from reports.stats.noninferiority import MarginTest, above_bound
+from reports.stats.power import ALPHA
 from reports.stats.verdict import Verdict
-from reports.wording import describe_setting, p_text, range_text
+from reports.wording import describe_setting, level_text, p_text, range_text
 
 
 class Wanted(StrEnum):
@@ -26,10 +27,6 @@ class Wanted(StrEnum):
 
     NOT_WORSE = "not worse by more than"
     BETTER = "better by at least"
-
-
-# The levels of the verdicts: "no meaningful difference" rests on the 90% interval, "helps" on the 95% one.
-ALPHA = {Wanted.NOT_WORSE: 0.05, Wanted.BETTER: 0.025}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,13 @@ class Question:
     def bound(self) -> float:
         """The gain that must be exceeded."""
         return self.size if self.wanted is Wanted.BETTER else -self.size
+
+    def one_sided(self, alpha: float) -> float:
+        """The level of the test, in line with the verdicts of a study judged at the two-sided level `alpha`.
+
+        "helps" rests on the 95% interval, "no meaningful difference" on the 90% one.
+        """
+        return alpha / 2 if self.wanted is Wanted.BETTER else alpha
 
 
 class Answer(Frozen):
@@ -70,11 +74,18 @@ class Answer(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def compare_arms(study: StudyData, treatment: str, baseline: str, question: Question) -> Answer:
+def compare_arms(study: StudyData, treatment: str, baseline: str, question: Question, alpha: float = ALPHA) -> Answer:
     """Ask one question about any two arms of a study.
 
     The arms are judged as the report judges a control: by the method that the plan's size sets, with the noise of
     the declared comparisons where that method borrows any, and without lending them anything.
+
+    Args:
+        study: plan and records.
+        treatment: the arm in question.
+        baseline: the arm to hold it against.
+        question: what must be shown.
+        alpha: two-sided level of the study's verdicts; below .05 where the plan declared several looks.
 
     Raises:
         SpecError: an arm that the study does not have, or twice the same.
@@ -84,7 +95,7 @@ def compare_arms(study: StudyData, treatment: str, baseline: str, question: Ques
     # The name of the arm stands for the factor, as nothing is known about what switches it.
     asked = Comparison(factor=treatment, context="added to bare", treatment=treatment, reference=baseline, control=True)
     beside = plan.model_copy(update={"comparisons": (*plan.comparisons, asked)})
-    effect = judge(replace(study, plan=beside), assess_completeness(study)).controls[-1]
+    effect = judge(replace(study, plan=beside), assess_completeness(study), alpha).controls[-1]
     planned = any({c.treatment, c.reference} == {treatment, baseline} for c in plan.comparisons)
     scale = scale_of_metric(plan.metric)
     answer = Answer(
@@ -114,7 +125,7 @@ def compare_arms(study: StudyData, treatment: str, baseline: str, question: Ques
     estimate = _gain(effect, scale)
     if estimate is None:  # the report's sentence says why
         return answer
-    test = above_bound(estimate, question.bound, ALPHA[question.wanted])
+    test = above_bound(estimate, question.bound, question.one_sided(alpha))
     low, high = sorted((scale.gain(test.interval.low), scale.gain(test.interval.high)))
     interval = Range(low=low, high=high)
     update = {
@@ -171,7 +182,7 @@ def _detail(effect: Effect, interval: Range, test: MarginTest, planned: bool, se
     p = p_text(test.p)
     kind = "planned comparison, this question alone" if planned else "not a planned comparison"
     return (
-        f"{scale.difference(effect.estimate)} in {scale.title} on this validation split ({test.level:.0%} CI "
+        f"{scale.difference(effect.estimate)} in {scale.title} on this validation split ({level_text(test.level)} CI "
         f"{range_text(interval, scale)}; one-sided p{'' if p.startswith('<') else '='}{p}; {effect.n} paired seeds; "
         f"{effect.method}, df {effect.df:g}; {kind}{'; ' + setting if setting else ''})"
     )

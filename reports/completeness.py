@@ -9,14 +9,15 @@ from reports.results import Completeness, FailedRun, RunCell, RunState
 def assess_completeness(study: StudyData) -> Completeness:
     """Count every distinct run of the plan, and say what became of each arm and seed."""
     stages = {stage.stage_hash: stage for arm in study.plan.arms for stage in arm.stages}
-    states = [_run_state(study, stage, seed, stages) for stage in stages.values() for seed in study.plan.seeds]
+    planned = study.plan.seeds_by_stage()
+    states = [_run_state(study, stages[key], seed, stages) for key, seeds in planned.items() for seed in seeds]
     return Completeness(
         num_planned=len(states),
         num_finished=states.count("finished"),
         num_failed=states.count("failed"),
         num_missing=states.count("missing"),
         num_blocked=states.count("blocked"),
-        cells=tuple(_cell(study, arm, seed) for arm in study.plan.arms for seed in study.plan.seeds),
+        cells=tuple(_cell(study, arm, seed) for arm in study.plan.arms for seed in study.plan.seeds_of(arm)),
         failures=_failures(study),
         skipped=study.plan.skipped,
     )

@@ -37,8 +37,9 @@ def blocking_arm(plan: StudyPlan, comparison: Comparison) -> SkippedArm:
 
 
 def changes_nothing(plan: StudyPlan) -> tuple[Comparison, ...]:
-    """Comparisons of arms with themselves: what the factor sets was set already."""
-    return tuple(comparison for comparison in plan.comparisons if compares_nothing(stage_weights(plan, comparison)))
+    """Declared comparisons of arms with themselves: what the factor sets was set already."""
+    declared = (comparison for comparison in plan.comparisons if not comparison.exploratory)
+    return tuple(comparison for comparison in declared if compares_nothing(stage_weights(plan, comparison)))
 
 
 def describe_undeclared(change: Undeclared) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.figures.cost import draw_cost
 from reports.figures.forest import draw_forest
 from reports.figures.learning import draw_learning
+from reports.figures.noise import draw_differences, draw_repeats
 from reports.figures.schedule import draw_schedules
 from reports.final import final_scores
 from reports.in_depth import analyse_in_depth
@@ -23,6 +24,7 @@ from reports.tables import (
     completeness_grid,
     control_lines,
     effect_table,
+    noise_table,
     provenance,
     secondary_table,
     spec_hashes,
@@ -73,13 +75,13 @@ def render(study: StudyData) -> str:
         script_hash=digest,
         answers=answers(analysis, scale),
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
-        grid=completeness_grid(analysis),
+        grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
         level=level_text(analysis.level),
         method=method_text(analysis),
-        forest=draw_forest(analysis.declared, scale, delta),
+        forest=draw_forest(analysis.declared, scale, delta, analysis.noise_floor),
         explored=explored_text(analysis),
-        explored_forest=draw_forest(analysis.explored, scale, delta),
+        explored_forest=draw_forest(analysis.explored, scale, delta, analysis.noise_floor),
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
@@ -90,6 +92,8 @@ def render(study: StudyData) -> str:
         sheets=batch_sheets(study),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),
+        noise_plots=[draw_repeats(analysis.repeats, scale), draw_differences(analysis.repeats, scale)],
+        noise_table=noise_table(analysis, scale),
         final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),

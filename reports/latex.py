@@ -64,7 +64,7 @@ def escape(text: str) -> str:
 def _alignment(headings: tuple[str, ...]) -> str:
     """Columns that wrap and together are as wide as the text, however many contexts the plan has."""
     num_places = len(headings) - 3  # without factor, verdict and step cost
-    widths = [*[PLACES_FRAC / num_places] * num_places, VERDICT_FRAC, COST_FRAC]
+    widths = [*[PLACES_FRAC / max(1, num_places)] * num_places, VERDICT_FRAC, COST_FRAC]
     return "l" + "".join(rf">{{\raggedright\arraybackslash}}p{{{width:.2f}\linewidth}}" for width in widths)
 
 

@@ -108,10 +108,10 @@ def load_study(home: Path, study: str) -> StudyData:
 
 def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRecord]:
     """One record per run of this plan: the latest, except that a failure never replaces a success."""
-    hashes = {stage.stage_hash for arm in plan.arms for stage in arm.stages}
+    seeds_of = {key: frozenset(seeds) for key, seeds in plan.seeds_by_stage().items()}
     picked: dict[RunId, RunRecord] = {}
     for record in records:
-        if record.stage_hash not in hashes or record.seed not in plan.seeds:
+        if record.seed not in seeds_of.get(record.stage_hash, ()):
             continue
         run = (record.stage_hash, record.seed)
         before = picked.get(run)

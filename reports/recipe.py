@@ -127,6 +127,8 @@ def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
 
 
 def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:
+    if not effects:
+        return "This study compares nothing, so bare stands."
     if all(effect.verdict is Verdict.NOT_ASSESSED for effect in effects):
         return "Nothing can be said yet: no comparison has a verdict, so bare stands."
     if all(effect.verdict in (Verdict.NOT_ASSESSED, Verdict.CONFOUNDED) for effect in effects):

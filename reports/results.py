@@ -6,19 +6,14 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
+from reports.noise_results import NoiseFloor, Repeats, Rerun
+from reports.ranges import Range
 from reports.results_robustness import Robustness
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
 RunState = Literal["finished", "failed", "missing", "blocked"]
 Expectation = Literal["no evidence", "hurts"]
-
-
-class Range(Frozen):
-    """An interval in display units."""
-
-    low: float
-    high: float
 
 
 class CostRatio(Frozen):
@@ -190,14 +185,6 @@ class TotalCost(Frozen):
     num_runs: int
 
 
-class NoiseFloor(Frozen):
-    """How much one and the same arm scatters over seeds, pooled over the arms that can be compared."""
-
-    sd: float
-    ci95: Range
-    df: int
-
-
 class Pairing(Frozen):
     """Whether sharing seeds between arms made the intervals narrower."""
 
@@ -249,6 +236,8 @@ class Analysis(Frozen):
     completeness: Completeness
     total_cost: TotalCost
     noise_floor: NoiseFloor | None
+    repeats: Repeats | None = Field(None, description="runs of bare's recipe; None before bare has one")
+    reruns: tuple[Rerun, ...] = ()
     pairing: Pairing | None
     recipe_to_keep: Recipe
     plan_hash: str
@@ -264,6 +253,12 @@ class Analysis(Frozen):
     def explored(self) -> tuple[Effect, ...]:
         """Interactions and the like: leads, never advice."""
         return tuple(effect for effect in self.effects if effect.exploratory)
+
+    @property
+    def luck(self) -> tuple[str, ...]:
+        """What is known about luck, a sentence each."""
+        found = (self.noise_floor, self.repeats, *self.reruns)
+        return tuple(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
 
     def effect(self, factor: str, context: Context) -> Effect | None:
         """The planned effect of a factor in a context, controls included."""

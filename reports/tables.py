@@ -45,10 +45,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """One arm's runs, in the order of the seeds."""
+    """One arm's runs, in the order of the plan's seeds; None with a seed that the arm is not planned with."""
 
     arm: str
-    cells: tuple[RunCell, ...]
+    cells: tuple[RunCell | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,10 @@ def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
     )
 
 
-def completeness_grid(analysis: Analysis) -> tuple[GridRow, ...]:
+def completeness_grid(analysis: Analysis, seeds: tuple[int, ...]) -> tuple[GridRow, ...]:
     """Arms by seeds."""
-    return tuple(GridRow(arm.name, analysis.completeness.of_arm(arm.name)) for arm in analysis.arms)
+    found = {(cell.arm, cell.seed): cell for cell in analysis.completeness.cells}
+    return tuple(GridRow(arm.name, tuple(found.get((arm.name, seed)) for seed in seeds)) for arm in analysis.arms)
 
 
 def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
@@ -149,6 +150,23 @@ def arm_table(analysis: Analysis) -> Table:
         for arm in analysis.arms
     )
     return Table(columns, rows)
+
+
+def noise_table(analysis: Analysis, scale: Scale) -> Table | None:
+    """Every run of bare's recipe, and what the A/A arm differs by; None before there is one."""
+    found = analysis.repeats
+    if found is None:
+        return None
+    seeds = tuple(dict.fromkeys(seed for values in found.scores.values() for seed in values))
+    rows = [
+        (name, *(scale.value(values[seed]) if seed in values else NONE for seed in seeds))
+        for name, values in found.scores.items()
+    ]
+    rows += [
+        (f"{name} minus bare", *(scale.difference(values[seed]) if seed in values else NONE for seed in seeds))
+        for name, values in found.differences.items()
+    ]
+    return Table(("arm", *(f"seed {seed}" for seed in seeds)), tuple(rows))
 
 
 def _network_cells(network: NetworkSize | None) -> tuple[str, str]:

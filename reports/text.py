@@ -90,6 +90,7 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{_escape(analysis.recipe_to_keep.sentence)}**",
     ]
+    lines.extend(f"\n{_escape(sentence)}" for sentence in analysis.luck)
     lines.extend(f"\n{_escape(remark)}" for remark in remarks(analysis))
     return "\n".join(lines) + "\n"
 

@@ -29,6 +29,7 @@ class Cell:
 
     name: str
     factors: tuple[str, ...]
+    seeds: tuple[int, ...] | None = None  # the only ones it runs with; None: all of the study
 
 
 @dataclass(frozen=True, slots=True)

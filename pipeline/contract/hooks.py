@@ -56,7 +56,10 @@ def check_config(subject: Subject) -> None:
     own = [name for name, value in vars(runtime).items() if callable(value) and not name.startswith("_")]
     near = [match for name in own for match in difflib.get_close_matches(name, HOOKS, n=1)]
     hint = f"; did you mean {near[0]!r}?" if near else f"; hooks are {', '.join(HOOKS)}"
-    expect(bool(used) or surgery, f"{runtime.__name__} overrides no hook, so it does nothing{hint}")
+    if trick.changes_nothing:
+        expect(not used and not surgery, f"it says that it changes nothing, but {runtime.__name__} overrides {used}")
+    else:
+        expect(bool(used) or surgery, f"{runtime.__name__} overrides no hook, so it does nothing{hint}")
     expect(
         overrides(runtime, "state_dict") == overrides(runtime, "load_state_dict"),
         f"{runtime.__name__} has only one of state_dict and load_state_dict; memory needs both",

@@ -69,6 +69,7 @@ class Arm(Frozen):
     stages: tuple[PlannedStage, ...]
     recipe: dict[str, Any] = Field(description="the experiment as a person would write it")
     undeclared: tuple[Undeclared, ...] = Field(default=(), description="differences from bare that no factor names")
+    seeds: tuple[int, ...] | None = Field(None, description="the only seeds it runs with; None: all of the study")
 
     @property
     def final(self) -> PlannedStage:
@@ -174,6 +175,24 @@ class StudyPlan(Frozen):
         """The arm with this name."""
         return next(arm for arm in self.arms if arm.name == name)
 
+    def seeds_of(self, arm: Arm) -> tuple[int, ...]:
+        """The seeds that an arm runs with."""
+        return self.seeds if arm.seeds is None else arm.seeds
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """The seeds of the study, then those that only some arms have."""
+        return tuple(dict.fromkeys([*self.seeds, *(seed for arm in self.arms for seed in self.seeds_of(arm))]))
+
+    def seeds_by_stage(self) -> dict[str, tuple[int, ...]]:
+        """Stage hash -> the seeds that any of its arms needs it with, in the order of `every_seed`."""
+        wanted: dict[str, set[int]] = {}
+        for arm in self.arms:
+            for stage in arm.stages:
+                wanted.setdefault(stage.stage_hash, set()).update(self.seeds_of(arm))
+        order = self.every_seed
+        return {key: tuple(seed for seed in order if seed in seeds) for key, seeds in wanted.items()}
+
     @property
     def plan_hash(self) -> str:
         """Hash of what was promised: arms, comparisons, metric, delta, seeds and data; not names or notes."""
@@ -181,4 +200,5 @@ class StudyPlan(Frozen):
         if self.metric.target is None:
             del promised["metric"]["target"]  # plans from before there were targets keep their hash
         promised["arms"] = {arm.name: arm.final.stage_hash for arm in self.arms}
+        promised["seeds_of_arms"] = {arm.name: arm.seeds for arm in self.arms if arm.seeds is not None}
         return content_hash(promised)

@@ -47,6 +47,7 @@ from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
 from pipeline.strategies.rand_augment import RandAugmentConfig
 from pipeline.strategies.random_erasing import RandomErasingConfig
 from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
+from pipeline.strategies.rerun import RerunConfig
 from pipeline.strategies.rotation import RotationConfig
 from pipeline.strategies.sam import SamConfig
 from pipeline.strategies.squeeze_excite import SqueezeExciteConfig
@@ -59,6 +60,7 @@ from pipeline.strategies.zero_init_residual import ZeroInitResidualConfig
 
 AnyStrategy = Annotated[
     PlaceboConfig
+    | RerunConfig
     | DataFractionConfig
     | LabelNoiseConfig
     | ClassBalancedSamplingConfig

@@ -90,6 +90,8 @@ class StrategyConfig(Frozen):
     runtime: ClassVar[type["Strategy[Any]"]]
     version: ClassVar[int] = 1
     """Part of every identity; raise it when the same config would give other numbers."""
+    changes_nothing: ClassVar[bool] = False
+    """True for a control that only has another identity: the contract then asks that it trains like bare."""
 
     @classmethod
     def example(cls) -> Self:

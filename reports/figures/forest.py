@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipeline.spec.study import Context
+from reports.figures.noise import noise_band, noise_half_width
 from reports.figures.svg import Axis, axis_around, dot, drawing, join, line, number, percent, rect, text
+from reports.noise_results import NoiseFloor
 from reports.results import Effect
 from reports.scale import Scale
 from reports.stats.verdict import Verdict
@@ -56,18 +58,29 @@ def tone_of(effect: Effect) -> Tone:
     return "open"
 
 
-def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Forest | None:
-    """Draw all effects on one axis; None where there is nothing to show yet: no difference, and no two arms alike."""
+def draw_forest(
+    effects: tuple[Effect, ...], scale: Scale, delta: float, floor: NoiseFloor | None = None
+) -> Forest | None:
+    """Draw all effects on one axis; None where there is nothing to show yet: no difference, and no two arms alike.
+
+    Args:
+        effects: rows by factor, columns by context.
+        scale: of the deciding metric.
+        delta: below it nobody would care.
+        floor: what luck alone would give is drawn behind each effect.
+    """
     if not any(effect.differences or effect.verdict is Verdict.NO_EFFECT for effect in effects):
         return None
-    axis = _axis(effects, delta)
+    axis = _axis(effects, delta, floor)
     contexts = contexts_of(effects)
     by_place = {(effect.factor, effect.context): effect for effect in effects}
     rows = tuple(
         ForestRow(
             factor,
             tuple(
-                None if (effect := by_place.get((factor, context))) is None else _strip(effect, axis, scale, delta)
+                None
+                if (effect := by_place.get((factor, context))) is None
+                else _strip(effect, axis, scale, delta, floor)
                 for context in contexts
             ),
         )
@@ -76,19 +89,22 @@ def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Fore
     return Forest(tuple(heading(context) for context in contexts), rows, _axis_drawing(axis, scale))
 
 
-def _axis(effects: tuple[Effect, ...], delta: float) -> Axis:
+def _axis(effects: tuple[Effect, ...], delta: float, floor: NoiseFloor | None) -> Axis:
     values = [-delta, delta, 0.0]
     for effect in effects:
         values.extend(effect.differences.values())
         if effect.ci95 is not None:
             values.extend((effect.ci95.low, effect.ci95.high))
+        if (half := noise_half_width(floor, effect.n)) is not None:
+            values.extend((-half, half))
     return axis_around(values, start=2, end=98)
 
 
-def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float) -> Strip:
+def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float, floor: NoiseFloor | None) -> Strip:
     tone = tone_of(effect)
     parts = [
         rect(percent(axis.at(-delta)), 0, percent(axis.at(delta) - axis.at(-delta)), "100%", "band"),
+        noise_band(axis, noise_half_width(floor, effect.n)),  # see-through, so that the narrower of the two is seen
         *(line(percent(axis.at(tick)), 0, percent(axis.at(tick)), "100%", "grid") for tick in axis.ticks()),
         line(percent(axis.at(0)), 0, percent(axis.at(0)), "100%", "zero"),
     ]

@@ -1,4 +1,7 @@
-"""Small grids as a person would write them, and the plan of one without reading data."""
+"""Small grids as a person would write them, and the plan of one without reading data.
+
+Without the arms of the noise floor, unless a test asks for them: what is counted is then what the test wrote.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -54,14 +57,14 @@ def read_text(tmp_path: Path, text: str) -> GridSpec:
     """The grid in this YAML text, called grid.yaml in messages."""
     path = tmp_path / "grid.yaml"
     path.write_text(text, encoding="utf-8")
-    return parse_grid(read_yaml(path), "grid.yaml")
+    return parse_grid({"noise_floor": False} | read_yaml(path), "grid.yaml")
 
 
 def grid(base: dict[str, Any] | None = None, **fields: Any) -> GridSpec:
     """HEAD with fields of the base and of the grid replaced."""
     raw = yaml.safe_load(HEAD)
     raw["base"] |= base or {}
-    return parse_grid(raw | fields, "grid.yaml")
+    return parse_grid({"noise_floor": False} | raw | fields, "grid.yaml")
 
 
 def plan_of(spec: GridSpec, listing: Listing | None = None) -> Planned:

@@ -35,6 +35,7 @@ factors:
 controls:
   placebo: {strategies: [{kind: placebo}]}
 design: {kind: add_one_in}
+noise_floor: false
 seeds: [0]
 resources: {lanes: 1, threads_per_worker: 1, timing_rounds: 0, checkpoint_every_s: 0}
 """

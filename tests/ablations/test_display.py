@@ -1,9 +1,12 @@
 import io
 
 import pytest
+from rich.console import Console
 
-from ablations.display import Progress, duration
+from ablations.display import Progress, duration, verdict_table
 from ablations.queue import Snapshot, State
+from reports.analysis import analyse
+from tests.reports.factorial import factorial_study
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,18 @@ def test_a_log_gets_a_line_now_and_then_and_none_twice(monkeypatch: pytest.Monke
     assert len(lines) == 5, lines  # at 0, 15, 30 and 45 s, and the note
     assert lines[0].endswith("| lane 0: bare seed 1; lane 1: +mixup seed 0 epoch 2/3")
     assert lines[-1] == "a line that stays"
+
+
+def test_the_table_after_a_run_has_the_columns_of_the_design() -> None:
+    stream = io.StringIO()
+    Console(file=stream, width=160).print(verdict_table("s", analyse(factorial_study())))
+    head, first = (line for line in stream.getvalue().splitlines() if "factor" in line or line.startswith("│ a "))
+    assert [cell.strip() for cell in head.strip("┃").split("┃")] == [
+        "factor", "averaged over the others", "verdict", "step cost",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in first.strip("│").split("│")] == [
+        "a",
+        "+0.57 pt [0.40, 0.75]",
+        "helps",
+        "not timed",
+    ]

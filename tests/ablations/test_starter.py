@@ -31,7 +31,7 @@ def started(tmp_path: Path, folder: Path) -> GridSpec:
     path.write_text(starter_grid(str(folder)), encoding="utf-8")
     spec = parse_grid(read_yaml(path), "starter.yaml")
     planned = build_plan(spec, lambda precision: precision)
-    assert len(planned.runs) == 12 * 3, "bare, full, 4 factors both ways, 2 controls; 3 seeds"
+    assert len(planned.runs) == 12 * 3 + 1, "bare, full, 4 factors both ways, 2 controls; 3 seeds; a rerun of bare"
     return spec
 
 

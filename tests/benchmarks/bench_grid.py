@@ -31,6 +31,7 @@ GRID = {
         "optimizer": {"kind": "sgd"},
         "precision": "bf16",
     },
+    "noise_floor": False,
     "factors": {
         "smoothing": {"strategies": [{"kind": "label_smoothing"}]},
         "mixup": {"strategies": [{"kind": "mixup"}]},

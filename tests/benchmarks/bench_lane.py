@@ -40,6 +40,7 @@ def lane_rates(photos: Path, cache: Path, lanes: int, epochs: int, precision: st
                 "budget": {"epochs": epochs, "batch_size": 64},
                 "precision": precision,
             },
+            "noise_floor": False,
             "factors": {"other": {"strategies": [{"kind": "placebo"}]}},
             "design": {"kind": "add_one_in"},
             "seeds": 1,

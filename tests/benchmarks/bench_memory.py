@@ -66,6 +66,7 @@ def main() -> None:
             "budget": {"epochs": 1, "batch_size": 64},
             "precision": "bf16",
         },
+        "noise_floor": False,
         "factors": {"other": {"strategies": [{"kind": "placebo"}]}},
         "design": {"kind": "add_one_in"},
         "seeds": 1,

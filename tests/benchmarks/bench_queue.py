@@ -57,6 +57,7 @@ def grid_of(num_factors: int, num_seeds: int, design: str) -> GridSpec:
                 "budget": {"epochs": 1, "batch_size": 50},
                 "precision": "fp32",
             },
+            "noise_floor": False,
             "factors": {**options, "distill": DISTILL},
             "design": {"kind": design},
             "seeds": num_seeds,

@@ -31,6 +31,7 @@ GRID = {
         "budget": {"epochs": 1, "batch_size": 50, "num_shards": 2},
         "precision": "fp32",
     },
+    "noise_floor": False,
     "factors": {"smoothing": {"strategies": [{"kind": "label_smoothing"}]}},
     "design": {"kind": "add_one_in"},
 }

@@ -24,6 +24,7 @@ base:
 factors:
   smoothing: {{strategies: [{{kind: label_smoothing, epsilon: 0.1}}]}}
 design: {{kind: add_one_in}}
+noise_floor: false
 seeds: 2
 """
 TRICK = """

@@ -87,6 +87,16 @@ def test_three_seeds_borrow_the_noise_of_the_plan_and_lend_it_nothing(tmp_path: 
     assert found.p == pytest.approx(stats.t.sf((gains.mean() + 0.5) / np.sqrt(variance / 3), 4))
 
 
+def test_several_looks_judge_at_a_smaller_level(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    for wanted, level in ((Wanted.NOT_WORSE, 1 - 2 * 0.019), (Wanted.BETTER, 1 - 0.019)):
+        found = compare_arms(study, "+mixup", "bare", Question(wanted, 0.5), alpha=0.019)
+        limits = stats.ttest_1samp(points(study, "+mixup") - points(study, "bare"), 0).confidence_interval(level)
+        assert found.interval is not None
+        assert (found.interval.low, found.interval.high) == pytest.approx((limits.low, limits.high))
+        assert f"({100 * level:.4g}% CI [" in found.detail
+
+
 def test_where_lower_is_better_the_margin_lies_above(tmp_path: Path) -> None:
     study = study_of(tmp_path, replace(SIX_SEEDS, metric="nll", delta=0.01))
     losses = (points(study, "+cosine", "nll") - points(study, "bare", "nll")) / 100

@@ -347,6 +347,7 @@ def test_the_page_has_a_figure_for_what_was_declared_and_another_for_what_is_exp
     assert 'aria-label="a x b, interaction: -0.45 pt [-0.63, -0.27]; exploratory' in explored
     answers = page.split('<section id="answers">')[1].split("</section>")[0]
     assert "a x b" not in answers and "averaged over the other factors" in answers
+    assert "Within the full recipe" not in page, "nothing was removed from full here"
 
 
 def test_the_recipe_of_a_factorial_is_what_helps_on_average() -> None:

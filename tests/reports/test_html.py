@@ -65,6 +65,7 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
         "Examples: which images change",
         "Calibration: is confidence earned?",
         "What the model sees",
+        "How large is luck?",
         "Controls: does the instrument work?",
         "Failures",
         "The factors",
