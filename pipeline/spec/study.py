@@ -200,5 +200,6 @@ class StudyPlan(Frozen):
         if self.metric.target is None:
             del promised["metric"]["target"]  # plans from before there were targets keep their hash
         promised["arms"] = {arm.name: arm.final.stage_hash for arm in self.arms}
-        promised["seeds_of_arms"] = {arm.name: arm.seeds for arm in self.arms if arm.seeds is not None}
+        if own_seeds := {arm.name: arm.seeds for arm in self.arms if arm.seeds is not None}:
+            promised["seeds_of_arms"] = own_seeds  # likewise plans from before arms could have seeds of their own
         return content_hash(promised)

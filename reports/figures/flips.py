@@ -31,7 +31,7 @@ def draw_flips(analysis: ExampleAnalysis) -> Markup | None:
             parts.append(dot(percent(x.at(-seed.broken)), middle, 2.5, "seed flat", f"seed {seed.seed}: {seed.broken}"))
         if effect.reference_flips is not None:  # half of them one way, half the other
             for end in (-effect.reference_flips / 2, effect.reference_flips / 2):
-                parts.append(line(percent(x.at(end)), middle - 11, percent(x.at(end)), middle + 11, "luck"))
+                parts.append(line(percent(x.at(end)), middle - 11, percent(x.at(end)), middle + 11, "tally"))
     parts.append(line(percent(x.at(0)), TOP_PX, percent(x.at(0)), bottom, "zero"))
     parts.append(text("2%", bottom + 36, "← broken", "hint", anchor="start"))
     parts.append(text("98%", bottom + 36, "fixed →", "hint", anchor="end"))

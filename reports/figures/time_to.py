@@ -27,7 +27,7 @@ def draw_time_to(analysis: SpeedAnalysis) -> Markup | None:
             parts.append(dot(percent(x.at(at)), middle, 4.5, css, f"seed {seed}: {said}"))
         assert arm.restricted_epochs is not None
         mean = percent(x.at(arm.restricted_epochs))
-        parts.append(line(mean, middle - 9, mean, middle + 9, "luck"))
+        parts.append(line(mean, middle - 9, mean, middle + 9, "tally"))
     parts.append(text("97%", bottom + 36, "epochs →", "hint", anchor="end"))
     listed = "; ".join(f"{arm.arm} {arm.num_reached} of {len(arm.epochs)}" for arm in rows)
     label = f"Epochs until the target is reached; runs that reached it: {listed}"
