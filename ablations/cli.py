@@ -10,6 +10,9 @@ import typer
 from rich.console import Console
 
 from ablations.check import check
+from ablations.compare import CONTEXT, compare
+from ablations.output import write_out
+from ablations.report_command import report
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
@@ -29,17 +32,6 @@ DataOption = Annotated[str | None, typer.Option("--data", envvar="ABLATE_DATA", 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 GridArgument = Annotated[Path, typer.Argument(help="A grid in YAML.")]
 _print = typer.echo
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(out, error) from error
-
-
-def _unwritable(out: Path, error: OSError) -> SpecError:
-    return SpecError(f"--out: {out} cannot be written ({error.strerror}); name a file in a folder that exists")
 
 
 def _load(grid: Path, data: str | None):
@@ -191,7 +183,7 @@ def init(
         return
     if out.exists():
         raise SpecError(f"--out: {out} exists already; choose another name or remove it")
-    _write(out, text)
+    write_out(out, text)
     _print(f"wrote {out}; next: ablate plan {out}")
 
 
@@ -204,6 +196,7 @@ def strategies(name: Annotated[str | None, typer.Argument(help="A name, or packa
 
 
 app.command()(check)
+app.command(context_settings=CONTEXT)(compare)
 
 
 @app.command()
@@ -225,55 +218,7 @@ def status(
         _print(f"{name}: {status_text(assess_completeness(load_study(place.root, name)))}")
 
 
-@app.command()
-def report(
-    study: Annotated[str, typer.Argument(help="Name of the study.")],
-    home: HomeOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Default: the study's folder in the home.")] = None,
-    fmt: Annotated[str, typer.Option("--format", help="html, md or json.")] = "html",
-    from_mlflow: Annotated[
-        str | None, typer.Option("--from-mlflow", help="A tracking URI to read instead of the home.")
-    ] = None,
-    final: Annotated[
-        bool,
-        typer.Option("--final", help="First score test, for bare, full and the kept recipe; reads are counted."),
-    ] = False,
-    data: DataOption = None,
-) -> None:
-    """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
-    from ablations.home import Home
-    from reports.analysis import analyse
-    from reports.html import write_report
-    from reports.load import load_study
-    from reports.load_mlflow import load_study_from_mlflow
-    from reports.text import to_json, to_markdown
-
-    if fmt not in ("html", "md", "json"):
-        raise SpecError(f"--format: {fmt!r} is not one of html, md, json")
-    if final and from_mlflow:
-        raise SpecError("--final needs the home, where the weights are; leave out --from-mlflow")
-    if final:
-        from ablations.final import score_study
-
-        typer.echo(score_study(Home.resolve(home), study, data), err=True)  # stdout may be Markdown or JSON
-    if from_mlflow:
-        found = load_study_from_mlflow(from_mlflow, study)
-        target = out or Path(f"{study}-report.html")
-    else:
-        place = Home.resolve(home)
-        found = load_study(place.root, study)
-        target = out or place.report(study)
-    if fmt == "html":
-        try:
-            _print(str(write_report(found, target)))
-        except OSError as error:
-            raise _unwritable(target, error) from error
-        return
-    text = to_markdown(analyse(found)) if fmt == "md" else to_json(analyse(found))
-    if out is None:
-        _print(text)
-    else:
-        _write(out, text)
+app.command()(report)
 
 
 @app.command()

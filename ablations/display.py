@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ablations.queue import Snapshot, State
 from reports.results import Analysis
-from reports.text import SHORT_COLUMNS, verdict_rows
+from reports.text import short_columns, verdict_rows
 
 LOG_EVERY_S = 15.0
 
@@ -28,8 +28,10 @@ def duration(seconds: float) -> str:
 def verdict_table(study: str, analysis: Analysis) -> Table:
     """A line per factor; the sentences are in the report."""
     table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
-    for column in SHORT_COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column == SHORT_COLUMNS[0])
+    first, *others = short_columns(analysis)
+    table.add_column(first, overflow="fold", no_wrap=True)
+    for column in others:
+        table.add_column(column, overflow="fold")
     for row in verdict_rows(analysis):
         table.add_row(*row.short_cells)
     return table

@@ -171,9 +171,8 @@ def build_plan(
     except Impossible as error:
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
-    layout = lay_out(
-        grid.design, grouping.groups, tuple(grid.controls), grouping.outside, len(grid.seeds), grid.max_runs
-    )
+    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs}
+    layout = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
@@ -209,6 +208,7 @@ def build_plan(
         comparisons=possible.comparisons,
         skipped=possible.skipped,
         unassessed=possible.unassessed,
+        exclusive=tuple(group.levels for group in grouping.groups if len(group.levels) > 1),
         aliases=layout.aliases,
         design_notes=(*layout.notes, *grouping.notes),
         data=DataSummary(

@@ -18,6 +18,7 @@ from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
 from pipeline.spec.study import StudyPlan
 from pipeline.training.precision import number_format
+from reports.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
 from reports.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, smallest_detectable
 
@@ -127,9 +128,24 @@ def noise(planned: Planned, home: Home) -> Noise | None:
 
 
 def detectable(planned: Planned, sd: float, num_seeds: int) -> Detectable:
-    """The smallest effect the headline method finds with 80% power."""
-    planned_effects = sum(not c.control for c in planned.plan.comparisons)
-    return smallest_detectable(sd, num_seeds, planned_effects, len({a.final.stage_hash for a in planned.plan.arms}))
+    """The smallest effect the headline method finds with 80% power: of the declared comparison that sees least."""
+    plan = planned.plan
+    factors = [comparison for comparison in plan.comparisons if not comparison.control]
+    used = {stage for comparison in factors for stage, _ in stage_weights(plan, comparison)}
+    keys = list(dict.fromkeys(stage_weights(plan, c) for c in factors if not c.exploratory))
+    measured = [key for key in keys if not compares_nothing(key)] or [difference("", "")]
+    found = [
+        smallest_detectable(
+            sd,
+            num_seeds,
+            len(keys),
+            max(2, len(used)),
+            squared_norm=squared_norm(key),
+            weighted=not is_difference(key),
+        )
+        for key in measured
+    ]
+    return max(found, key=lambda one: one.alone or 0.0)
 
 
 def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: int) -> list[str]:

@@ -9,19 +9,29 @@ from reports.findings import hidden_changes
 from reports.load import StudyData
 from reports.recipe import recipe_to_keep
 from reports.results import Analysis, Effect
+from reports.robustness import with_robustness
 from reports.scale import scale_of_metric
 from reports.secondary import with_secondary
+from reports.shares import with_percentages
+from reports.stats.power import ALPHA
 from reports.unassessed import in_grid_order, unassessed
 from reports.wording import answer, describe_setting
 
 
-def analyse(study: StudyData) -> Analysis:
-    """Judge what has run so far. Works on an interrupted study, and says what is missing."""
+def analyse(study: StudyData, alpha: float = ALPHA) -> Analysis:
+    """Judge what has run so far. Works on an interrupted study, and says what is missing.
+
+    Args:
+        study: plan and records.
+        alpha: two-sided level of a verdict; below .05 where the plan declared several looks at the results.
+    """
     plan = study.plan
     scale = scale_of_metric(plan.metric)
     completeness = assess_completeness(study)
-    judged = judge(study, completeness)
-    planned = with_secondary(study, judged)
+    judged = judge(study, completeness, alpha)
+    num_comparisons = len(judged.family.keys)
+    checked = with_robustness(with_secondary(study, judged), num_comparisons, scale)
+    planned = with_percentages(study, judged.family, checked, scale, alpha)
     never_run = unassessed(plan)
     lost = tuple(effect for effect in never_run if not effect.control)
     effects = in_grid_order(plan, planned + lost) if lost else planned
@@ -36,15 +46,16 @@ def analyse(study: StudyData) -> Analysis:
         delta=plan.metric.delta,
         seeds=plan.seeds,
         headline=judged.headline,
-        num_comparisons=len(judged.family.keys),
+        level=1 - alpha,
+        num_comparisons=num_comparisons,
         effects=effects,
-        controls=judged.controls + tuple(effect for effect in never_run if effect.control),
-        answers={factor: answer(_of(effects, factor)) for factor in dict.fromkeys(e.factor for e in effects)},
+        controls=with_robustness(judged.controls, 1, scale) + tuple(effect for effect in never_run if effect.control),
+        answers=_answers(effects),
         arms=summarise_arms(study),
         completeness=completeness,
         total_cost=total_cost(study),
         noise_floor=noise_floor(judged.family.cells),
-        pairing=pairing(study, (stage for key in judged.family.keys for stage in key), scale),
+        pairing=pairing(study, (stage for key in judged.family.keys for stage, _ in key), scale),
         recipe_to_keep=recipe_to_keep(plan, planned),
         plan_hash=plan.plan_hash,
         hidden_changes=hidden_changes(plan),
@@ -52,8 +63,13 @@ def analyse(study: StudyData) -> Analysis:
     )
 
 
-def _of(effects: tuple[Effect, ...], factor: str) -> tuple[Effect, ...]:
-    return tuple(effect for effect in effects if effect.factor == factor)
+def _answers(effects: tuple[Effect, ...]) -> dict[str, str]:
+    """By factor, from what was declared; an exploratory effect answers nothing."""
+    declared: dict[str, tuple[Effect, ...]] = {}
+    for effect in effects:
+        if not effect.exploratory:
+            declared[effect.factor] = (*declared.get(effect.factor, ()), effect)
+    return {factor: answer(own) for factor, own in declared.items()}
 
 
 def _warnings(study: StudyData, controls: tuple[Effect, ...]) -> tuple[str, ...]:

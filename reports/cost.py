@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.spec.records import TimingRecord
 from pipeline.spec.study import Arm
+from reports.contrast import NEGLIGIBLE, StageWeights
 from reports.load import StudyData
 from reports.results import CostRatio, NetworkSize, Range, TotalCost
 from reports.stats.cost import paired_ratio
@@ -24,6 +25,26 @@ def step_ratio(study: StudyData, treatment: str, reference: str) -> CostRatio | 
                 np.array([rounds[treatment][i].step_ms for i in common]),
                 np.array([rounds[reference][i].step_ms for i in common]),
             )
+            limits = ratio.interval95
+            ci95 = None if limits is None else Range(low=limits.low, high=limits.high)
+            return CostRatio(value=ratio.value, ci95=ci95, num_rounds=ratio.num_rounds, block=block)
+    return None
+
+
+def averaged_step_ratio(study: StudyData, weights: StageWeights) -> CostRatio | None:
+    """Step time with a factor over that without it, as a geometric mean over the arms by these weights.
+
+    Where the weights above 0 add up to 1, as those of an average or a Shapley share do; None for other sums, which are
+    no ratio of two arms, and without a block that holds all arms.
+    """
+    if abs(sum(weight for _, weight in weights if weight > 0) - 1) > NEGLIGIBLE:
+        return None
+    for block, rounds in reversed(_blocks(study.timings).items()):
+        common = sorted(set.intersection(*(set(rounds[stage].keys()) for stage, _ in weights)))
+        if common:
+            logs = np.array([[np.log(rounds[stage][i].step_ms) for i in common] for stage, _ in weights])
+            signed = np.array([weight for _, weight in weights])
+            ratio = paired_ratio(np.exp(signed.clip(min=0) @ logs), np.exp((-signed).clip(min=0) @ logs))
             limits = ratio.interval95
             ci95 = None if limits is None else Range(low=limits.low, high=limits.high)
             return CostRatio(value=ratio.value, ci95=ci95, num_rounds=ratio.num_rounds, block=block)

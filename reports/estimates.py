@@ -1,4 +1,4 @@
-"""From records to estimates: which seeds two arms share, and each method's view of their difference."""
+"""From records to estimates: which seeds the arms of a comparison share, and each method's view of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.spec.errors import RecordError
-from pipeline.spec.study import Comparison
+from reports.contrast import NEGLIGIBLE, StageWeights, is_difference, squared_norm, stage_weights
 from reports.load import StudyData
 from reports.scale import Scale
 from reports.stats.estimate import Estimate, Method
@@ -15,29 +15,40 @@ from reports.stats.paired import paired_effect
 from reports.stats.pooled import TwoWayFit, fit_two_way
 from reports.traces import Metrics, same_metrics, same_trace
 
-PairKey = tuple[str, str]
-"""Stage hashes of treatment and reference: two comparisons with the same runs are one test."""
-
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two arms over the seeds that both finished, in display units."""
+class Contrast:
+    """A weighted sum of arms over the seeds that all of them finished, in display units."""
 
-    key: PairKey
+    key: StageWeights
     seeds: tuple[int, ...]
-    treatment: np.ndarray  # [num_seeds]
-    reference: np.ndarray  # [num_seeds]
-    identical_seeds: tuple[int, ...]  # of `seeds`: those in which the two arms trained bit for bit alike
+    scores: np.ndarray  # [num_stages, num_seeds], in the order of `key`
+    identical_seeds: tuple[int, ...]  # of `seeds`: those in which arms that trained bit for bit alike cancel out
     seeds_do_nothing: bool  # one of the arms has the same metrics, bit for bit, with every seed
 
     @property
-    def differences(self) -> np.ndarray:
-        """[num_seeds] treatment minus reference."""
-        return self.treatment - self.reference
+    def weights(self) -> np.ndarray:
+        """[num_stages]."""
+        return np.array([weight for _, weight in self.key])
+
+    @property
+    def values(self) -> np.ndarray:
+        """[num_seeds] what each seed says: of two arms, treatment minus reference."""
+        return self.weights @ self.scores
+
+    @property
+    def treatment(self) -> np.ndarray:
+        """[num_seeds] the side that is weighted above 0."""
+        return self.weights.clip(min=0) @ self.scores
+
+    @property
+    def reference(self) -> np.ndarray:
+        """[num_seeds] the side that is weighted below 0, turned."""
+        return (-self.weights).clip(min=0) @ self.scores
 
     @property
     def identical(self) -> bool:
-        """Whether the two arms trained bit for bit alike in every seed they share, and there is one."""
+        """Whether the arms cancel out bit for bit in every seed they share, and there is one."""
         return bool(self.seeds) and self.identical_seeds == self.seeds
 
     @property
@@ -45,11 +56,10 @@ class Pair:
         """Whether its spread says something about luck."""
         return len(self.seeds) >= 2 and not self.identical and not self.seeds_do_nothing
 
-
-def pair_key(study: StudyData, comparison: Comparison) -> PairKey:
-    """What makes two comparisons the same test."""
-    plan = study.plan
-    return (plan.arm(comparison.treatment).final.stage_hash, plan.arm(comparison.reference).final.stage_hash)
+    @property
+    def scale(self) -> float:
+        """Standard deviation of one seed's value relative to that of a difference of two arms."""
+        return float(np.sqrt(squared_norm(self.key) / 2))
 
 
 def score(study: StudyData, stage_hash: str, seed: int, scale: Scale) -> float | None:
@@ -70,17 +80,18 @@ def score(study: StudyData, stage_hash: str, seed: int, scale: Scale) -> float |
     return scale.shown(record.metrics[name])
 
 
-def make_pair(study: StudyData, key: PairKey, scale: Scale) -> Pair:
-    """Line up two arms by seed."""
-    seeds = tuple(seed for seed in study.plan.seeds if all(study.finished((stage, seed)) for stage in key))
-    treatment, reference = ([study.records[stage, seed].metrics for seed in seeds] for stage in key)
-    return Pair(
+def make_contrast(study: StudyData, key: StageWeights, scale: Scale) -> Contrast:
+    """Line up the arms by seed."""
+    stages = [stage for stage, _ in key]
+    seeds = tuple(seed for seed in study.plan.seeds if all(study.finished((stage, seed)) for stage in stages))
+    scores = [[score(study, stage, seed, scale) for seed in seeds] for stage in stages]
+    metrics = ([study.records[stage, seed].metrics for seed in seeds] for stage in stages)
+    return Contrast(
         key=key,
         seeds=seeds,
-        treatment=np.array([score(study, key[0], seed, scale) for seed in seeds], dtype=float),
-        reference=np.array([score(study, key[1], seed, scale) for seed in seeds], dtype=float),
-        identical_seeds=tuple(seed for seed in seeds if same_trace(study, (key[0], seed), (key[1], seed))),
-        seeds_do_nothing=len(seeds) > 1 and (_all_equal(treatment) or _all_equal(reference)),
+        scores=np.array(scores, dtype=float).reshape(len(stages), len(seeds)),
+        identical_seeds=tuple(seed for seed in seeds if _cancels_out(study, key, seed, scale)),
+        seeds_do_nothing=len(seeds) > 1 and any(_all_equal(one) for one in metrics),
     )
 
 
@@ -127,11 +138,11 @@ def fit_cells(study: StudyData, stages: Sequence[str], scale: Scale) -> CellFit:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What the planned comparisons of factors share: their differences, and the cells they are made of."""
+    """What the declared comparisons share: their values by seed, and the cells they are made of."""
 
-    keys: tuple[PairKey, ...]
-    pairs: dict[PairKey, Pair]
-    prior: float | None  # of the moderated t; None where no comparison has two seeds
+    keys: tuple[StageWeights, ...]
+    contrasts: dict[StageWeights, Contrast]
+    prior: float | None  # variance of a difference of two arms, for the moderated t; None before two seeds
     cells: CellFit
 
 
@@ -139,31 +150,51 @@ def make_family(study: StudyData, scale: Scale) -> Family:
     """Everything that methods borrow from other comparisons. Controls lend nothing.
 
     A placebo or mislabelled arm checks the instrument; letting it shape the variance that factors are judged by
-    would let the check disturb what it checks.
+    would let the check disturb what it checks. Arms that only exploratory comparisons use do belong to the cells.
     """
-    keys = tuple(dict.fromkeys(pair_key(study, c) for c in study.plan.comparisons if not c.control))
-    pairs = {key: make_pair(study, key, scale) for key in keys}
-    informative = [pair.differences for pair in pairs.values() if pair.informative]
+    factors = [comparison for comparison in study.plan.comparisons if not comparison.control]
+    keys = tuple(dict.fromkeys(stage_weights(study.plan, c) for c in factors if not c.exploratory))
+    contrasts = {key: make_contrast(study, key, scale) for key in keys}
+    # A weighted sum scatters less or more than a difference of two arms; divided by its scale it is comparable.
+    informative = [contrast.values / contrast.scale for contrast in contrasts.values() if contrast.informative]
     prior = prior_variance(informative) if informative else None
-    return Family(keys, pairs, prior, fit_cells(study, [stage for key in keys for stage in key], scale))
+    used = [stage for comparison in factors for stage, _ in stage_weights(study.plan, comparison)]
+    return Family(keys, contrasts, prior, fit_cells(study, used, scale))
 
 
-def estimate_all(study: StudyData, family: Family, pair: Pair, scale: Scale) -> dict[Method, Estimate]:
-    """Every method that the data of this pair allow, in the direction measured."""
+def estimate_all(study: StudyData, family: Family, contrast: Contrast, scale: Scale) -> dict[Method, Estimate]:
+    """Every method that the data of this contrast allow, in the direction measured."""
     found: dict[Method, Estimate] = {}
-    if len(pair.seeds) >= 2:
-        found[Method.PAIRED] = paired_effect(pair.differences)
+    if len(contrast.seeds) >= 2:
+        found[Method.PAIRED] = paired_effect(contrast.values)
         if family.prior is not None:
-            found[Method.MODERATED] = moderated_effect(pair.differences, family.prior)
+            found[Method.MODERATED] = moderated_effect(contrast.values, family.prior * contrast.scale**2)
+    stages = [stage for stage, _ in contrast.key]
     cells = family.cells
-    if not set(pair.key) <= cells.row_of.keys():  # a control brings its own cell, for its own estimate only
-        cells = fit_cells(study, [*cells.row_of, *pair.key], scale)
-    rows = [cells.row_of.get(stage) for stage in pair.key]
-    if pair.seeds and None not in rows and rows[0] != rows[1]:
-        treatment, reference = (row for row in rows if row is not None)
-        if cells.fit.can_compare(treatment, reference):
-            found[Method.POOLED] = cells.fit.effect(treatment, reference)
+    if not set(stages) <= cells.row_of.keys():  # a control brings its own cell, for its own estimate only
+        cells = fit_cells(study, [*cells.row_of, *stages], scale)
+    if not set(stages) <= cells.row_of.keys() or (is_difference(contrast.key) and not contrast.seeds):
+        return found
+    weights = np.zeros(cells.num_cells)
+    for stage, weight in contrast.key:
+        weights[cells.row_of[stage]] += weight
+    if np.abs(weights).max() > NEGLIGIBLE and cells.fit.can_estimate(weights):
+        found[Method.POOLED] = cells.fit.contrast(weights)
     return found
+
+
+def _cancels_out(study: StudyData, key: StageWeights, seed: int, scale: Scale) -> bool:
+    """Whether, with this seed, the weights of arms that trained bit for bit alike add up to 0."""
+    # Only arms with equal scores can be alike, which spares most of the comparisons of whole traces.
+    groups: dict[float | None, list[tuple[str, float]]] = {}
+    for stage, weight in key:
+        alike = groups.setdefault(score(study, stage, seed, scale), [])
+        place = next((i for i, (first, _) in enumerate(alike) if same_trace(study, (stage, seed), (first, seed))), None)
+        if place is None:
+            alike.append((stage, weight))
+        else:
+            alike[place] = (alike[place][0], alike[place][1] + weight)
+    return all(abs(total) <= NEGLIGIBLE for alike in groups.values() for _, total in alike)
 
 
 def _copies(one: list[Metrics | None], other: list[Metrics | None]) -> bool:

@@ -6,6 +6,7 @@ The plan's text, the terminal after a run and the report all take their words fr
 from typing import Any
 
 from pipeline.spec.study import Comparison, SkippedArm, StudyPlan, Undeclared
+from reports.contrast import compares_nothing, stage_weights
 from reports.results import HiddenChange
 
 
@@ -36,13 +37,8 @@ def blocking_arm(plan: StudyPlan, comparison: Comparison) -> SkippedArm:
 
 
 def changes_nothing(plan: StudyPlan) -> tuple[Comparison, ...]:
-    """Comparisons of an arm with itself: what the factor sets was set already."""
-    return tuple(
-        comparison
-        for comparison in plan.comparisons
-        if not comparison.weights
-        and plan.arm(comparison.treatment).final.stage_hash == plan.arm(comparison.reference).final.stage_hash
-    )
+    """Comparisons of arms with themselves: what the factor sets was set already."""
+    return tuple(comparison for comparison in plan.comparisons if compares_nothing(stage_weights(plan, comparison)))
 
 
 def describe_undeclared(change: Undeclared) -> str:
@@ -76,8 +72,8 @@ def finding_lines(plan: StudyPlan) -> list[str]:
         lost = ", ".join(f"{comparison.factor} {comparison.context}" for comparison in plan.unassessed)
         lines.append(f"          not assessed without them: {lost}")
     lines += [
-        f"NO EFFECT {comparison.factor} {comparison.context}: {comparison.treatment} and {comparison.reference} have "
-        "the same specification; it sets what was set already"
+        f"NO EFFECT {comparison.factor} {comparison.context}: {_who(comparison)} have the same specification; it sets "
+        "what was set already"
         for comparison in changes_nothing(plan)
     ]
     hidden = hidden_changes(plan)
@@ -85,6 +81,12 @@ def finding_lines(plan: StudyPlan) -> list[str]:
     if hidden:
         lines.append("          name these fields in the factor; bare's values there keep them out of the comparison")
     return lines
+
+
+def _who(comparison: Comparison) -> str:
+    if comparison.weights:
+        return "the arms with and without it"
+    return f"{comparison.treatment} and {comparison.reference}"
 
 
 def _shown(value: Any) -> str:

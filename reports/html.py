@@ -27,6 +27,8 @@ from reports.tables import (
     spec_hashes,
     troubles,
 )
+from reports.text import explored_text, method_text
+from reports.wording import level_text
 from reports.yaml_text import to_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -71,14 +73,18 @@ def render(study: StudyData) -> str:
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis),
         troubles=troubles(analysis),
-        forest=draw_forest(analysis.effects, scale, delta),
+        level=level_text(analysis.level),
+        method=method_text(analysis),
+        forest=draw_forest(analysis.declared, scale, delta),
+        explored=explored_text(analysis),
+        explored_forest=draw_forest(analysis.explored, scale, delta),
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
         panels=draw_learning(study, scale),
         schedules=draw_schedules(study.plan),
-        cost=draw_cost(added or analysis.effects, scale, delta),
-        cost_context=(added or analysis.effects)[0].context if analysis.effects else "",
+        cost=draw_cost(added or analysis.declared, scale, delta),
+        cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
         sheets=batch_sheets(study),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.spec.records import HIGHER_IS_BETTER
-from pipeline.spec.study import Arm, SkippedArm, StudyPlan
+from pipeline.spec.study import Arm, Context, SkippedArm, StudyPlan
 from reports.results import Effect, Recipe
 from reports.stats.verdict import Verdict
 
@@ -12,6 +12,22 @@ RULE = (
     "a factor tried in only one of the two must help there. Of factors that cannot be together, those with the larger "
     "estimates."
 )
+AVERAGED_RULE = (
+    "Bare, plus every factor that helps on average over what else is switched on and hurts nowhere else it was judged. "
+    "Of factors that cannot be together, those with the larger estimates."
+)
+STACK_RULE = (
+    "Bare, plus every factor that helps at its step of the stack: its gain there depends on what was added before. "
+    "Of factors that cannot be together, those with the larger estimates."
+)
+DECISIVE: tuple[tuple[frozenset[Context], str], ...] = (
+    (frozenset({"averaged over the others"}), AVERAGED_RULE),
+    (frozenset({"share of the gain"}), AVERAGED_RULE),
+    (frozenset({"added to bare", "added to what it needs"}), RULE),
+    (frozenset({"added in this order"}), STACK_RULE),
+    (frozenset({"removed from full"}), RULE),
+)
+"""Where a factor must help to be kept: the first of these that it was judged in, over most arms first."""
 
 
 def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
@@ -19,8 +35,10 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
 
     Args:
         plan: of the study.
-        effects: of its comparisons; those that a skipped arm made impossible say nothing, so they are left out.
+        effects: of its comparisons; those that a skipped arm made impossible say nothing, so they are left out, and
+            exploratory ones give no advice.
     """
+    effects = tuple(effect for effect in effects if not effect.exploratory)
     earned = tuple(factor for factor in dict.fromkeys(e.factor for e in effects) if _earned(factor, effects))
     kept, why_not = _together(plan, earned, effects)
     exact = next((arm for arm in plan.arms if set(arm.factors) == set(kept)), None)
@@ -33,16 +51,22 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
         recipe=recipe,
         arm=None if exact is None else exact.name,
         left_out=tuple(why_not),
-        rule=RULE,
+        rule=_rule(effects),
         sentence=" ".join([_sentence(kept, exact, effects), *why_not.values()]),
     )
 
 
+def _rule(effects: tuple[Effect, ...]) -> str:
+    planned = {effect.context for effect in effects}
+    return next((rule for contexts, rule in DECISIVE if contexts & planned), RULE)
+
+
 def _earned(factor: str, effects: tuple[Effect, ...]) -> bool:
     own = [effect for effect in effects if effect.factor == factor]
-    added = [effect for effect in own if effect.context == "added to bare"]
-    must_help = added or own
-    return all(effect.verdict.helps for effect in must_help) and not any(effect.verdict.hurts for effect in own)
+    judged = ([effect for effect in own if effect.context in contexts] for contexts, _ in DECISIVE)
+    must_help = next((decisive for decisive in judged if decisive), [])
+    helps = bool(must_help) and all(effect.verdict.helps for effect in must_help)
+    return helps and not any(effect.verdict.hurts for effect in own)
 
 
 def _together(
@@ -52,19 +76,39 @@ def _together(
     kept: list[str] = []
     why_not: dict[str, str] = {}
     for factor in sorted(earned, key=lambda name: -_gain(plan, name, effects)):
+        other = next((name for name in kept if _are_levels_of_one(plan, name, factor)), None)
+        if other is not None:
+            why_not[factor] = f"{factor} helps too, but {other} is the level to keep of the factor that both belong to."
+            continue
         obstacle = _obstacle(plan, (*kept, factor))
         if obstacle is None:
             kept.append(factor)
         else:
             others = " + ".join(name for name in obstacle.clash if name in kept) or "bare"
             why_not[factor] = f"{factor} helps too, but cannot be beside {others}: {obstacle.reason}."
+    for factor in earned:
+        missing = [name for name in _needs(plan, factor, effects) if name not in kept]
+        if factor in kept and missing:
+            kept.remove(factor)
+            why_not[factor] = f"{factor} helps too, but it needs {' + '.join(missing)}, which is not kept."
     return tuple(factor for factor in earned if factor in kept), why_not
+
+
+def _needs(plan: StudyPlan, factor: str, effects: tuple[Effect, ...]) -> tuple[str, ...]:
+    """The factors beside which this one was judged, because it cannot be without them."""
+    found = (e for e in effects if e.factor == factor and e.context == "added to what it needs" and e.reference)
+    effect = next(found, None)
+    return () if effect is None else plan.arm(effect.reference).factors
 
 
 def _gain(plan: StudyPlan, factor: str, effects: tuple[Effect, ...]) -> float:
     own = [e for e in effects if e.factor == factor and e.estimate is not None and e.verdict.helps]
     sign = 1.0 if HIGHER_IS_BETTER[plan.metric.name] else -1.0
     return max((sign * effect.estimate for effect in own if effect.estimate is not None), default=0.0)
+
+
+def _are_levels_of_one(plan: StudyPlan, one: str, other: str) -> bool:
+    return any(one in levels and other in levels for levels in plan.exclusive)
 
 
 def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
@@ -85,6 +129,11 @@ def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
 def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:
     if all(effect.verdict is Verdict.NOT_ASSESSED for effect in effects):
         return "Nothing can be said yet: no comparison has a verdict, so bare stands."
+    if all(effect.verdict in (Verdict.NOT_ASSESSED, Verdict.CONFOUNDED) for effect in effects):
+        return (
+            "Nothing can be said: this design mixes every effect with others, so bare stands; judge the largest ones "
+            "again in a design that tells them apart."
+        )
     if not kept:
         return "Nothing was found to help: keep bare."
     names = " + ".join(kept)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
+from reports.results_robustness import Robustness
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 
@@ -59,9 +60,12 @@ class Effect(Frozen):
 
     factor: str
     context: Context
-    treatment: str
-    reference: str
+    treatment: str = Field(description="an arm; empty for a weighted sum of arms")
+    reference: str = Field(description="an arm; empty for a weighted sum of arms")
+    weights: dict[str, float] = Field(default={}, description="arm -> weight; empty for a difference of two arms")
     control: bool
+    exploratory: bool = Field(default=False, description="outside the declared family: a lead, never advice")
+    confounded: tuple[str, ...] = Field(default=(), description="effects that the design cannot tell from this one")
     expected: Expectation | None = None
     as_expected: bool | None = None
     verdict: Verdict
@@ -70,23 +74,27 @@ class Effect(Frozen):
         default="", description="the sentence to quote: with setting, interval, seeds, method and correction"
     )
     estimate: float | None = None
-    ci95: Range | None = None
-    ci90: Range | None = None
+    level: float = Field(default=0.95, description="of `ci95`: above .95 where several looks were declared")
+    ci95: Range | None = Field(default=None, description="the interval of the verdict, at `level`")
+    ci90: Range | None = Field(default=None, description="by which equivalence is judged")
     p: float | None = None
-    p_holm: float | None = None
+    p_holm: float | None = Field(default=None, description="over the declared family; a control's own p")
+    q: float | None = Field(default=None, description="exploratory: by Benjamini and Hochberg among its own kind")
     method: Method | None = None
     df: float | None = None
     n: int
     num_seeds_planned: int
     mde: float | None = None
-    sd: float | None = Field(default=None, description="of one paired difference, as the headline method sees it")
-    correlation: float | None = Field(default=None, description="of the two arms over seeds")
+    sd: float | None = Field(default=None, description="of what one seed says, as the headline method sees it")
+    correlation: float | None = Field(default=None, description="of both sides over seeds")
     differences: dict[int, float] = Field(
-        description="seed -> treatment minus reference; empty where the arms trained alike: zeros would look measured"
+        description="seed -> treatment minus reference, or the weighted sum of all arms; empty where the arms trained "
+        "alike: zeros would look measured"
     )
     identical_seeds: tuple[int, ...] = Field(default=(), description="in which both arms trained bit for bit alike")
     others: tuple[MethodResult, ...] = Field(default=(), description="every method, the headline's too")
     secondary: tuple[SecondaryEffect, ...] = ()
+    robustness: Robustness | None = Field(None, description="None below two seeds")
     notes: tuple[str, ...] = ()
     step_ratio: CostRatio | None = None
 
@@ -231,7 +239,8 @@ class Analysis(Frozen):
     higher_is_better: bool
     delta: float
     seeds: tuple[int, ...]
-    headline: Method | None
+    headline: Method | None = Field(description="of differences of two arms; weighted sums are judged pooled")
+    level: float = Field(default=0.95, description="of the intervals: 1 minus the two-sided level of a verdict")
     num_comparisons: int
     effects: tuple[Effect, ...]
     controls: tuple[Effect, ...]
@@ -245,6 +254,16 @@ class Analysis(Frozen):
     plan_hash: str
     hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def declared(self) -> tuple[Effect, ...]:
+        """The effects that the study promised to judge."""
+        return tuple(effect for effect in self.effects if not effect.exploratory)
+
+    @property
+    def explored(self) -> tuple[Effect, ...]:
+        """Interactions and the like: leads, never advice."""
+        return tuple(effect for effect in self.effects if effect.exploratory)
 
     def effect(self, factor: str, context: Context) -> Effect | None:
         """The planned effect of a factor in a context, controls included."""

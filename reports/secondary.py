@@ -3,30 +3,28 @@
 import numpy as np
 
 from pipeline.spec.records import HIGHER_IS_BETTER
+from reports.contrast import stage_weights
 from reports.effects import Judged
-from reports.estimates import estimate_all, make_family, pair_key
+from reports.estimates import estimate_all, make_family
 from reports.load import StudyData
 from reports.results import Effect, Range, SecondaryEffect
 from reports.scale import scale_of
 from reports.stats.estimate import Estimate
 from reports.stats.multiplicity import benjamini_hochberg
 
-Q_LEVEL = 0.10
-"""False discovery rate at which a secondary difference is worth pointing out."""
-
 
 def with_secondary(study: StudyData, judged: Judged) -> tuple[Effect, ...]:
-    """The effects of factors with their other metrics, by the method that judged the first one."""
+    """The effects of factors, those declared with their other metrics, by the method that judged the first one."""
     found: list[tuple[int, str, Estimate]] = []
     planned = [comparison for comparison in study.plan.comparisons if not comparison.control]
     for metric in _metrics(study):
         scale = scale_of(metric)
         family = make_family(study, scale)
         for index, (comparison, effect) in enumerate(zip(planned, judged.effects, strict=True)):
-            if effect.method is None:
+            if effect.method is None or effect.exploratory:
                 continue
-            pair = family.pairs[pair_key(study, comparison)]
-            estimate = estimate_all(study, family, pair, scale).get(effect.method)
+            contrast = family.contrasts[stage_weights(study.plan, comparison)]
+            estimate = estimate_all(study, family, contrast, scale).get(effect.method)
             if estimate is not None and estimate.has_spread:
                 found.append((index, metric, estimate))
     adjusted = benjamini_hochberg(np.array([estimate.p for _, _, estimate in found]))

@@ -9,7 +9,7 @@ from reports.load import StudyData
 from reports.results import Analysis, Effect, NetworkSize, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
 from reports.text import effect_text, ratio_text
-from reports.wording import p_text, place, range_text
+from reports.wording import level_text, p_text, place, range_text
 
 NONE = "—"
 
@@ -71,7 +71,7 @@ class ControlLine:
 def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
     """One answer per factor, in the order of the plan."""
     return tuple(
-        Answer(factor, tuple(_finding(effect, scale) for effect in analysis.effects if effect.factor == factor))
+        Answer(factor, tuple(_finding(effect, scale) for effect in analysis.declared if effect.factor == factor))
         for factor in analysis.answers
     )
 
@@ -100,8 +100,8 @@ def troubles(analysis: Analysis) -> tuple[Trouble, ...]:
 def effect_table(analysis: Analysis, scale: Scale) -> Table:
     """The twin of the forest plot: all numbers of all comparisons, controls last."""
     columns = (
-        "factor", "context", "difference", "95% CI", "p", "Holm p", "method", "df", "seeds", "detectable (80%)",
-        "each seed", "other methods", "r", "step cost", "verdict",
+        "factor", "context", "difference", f"{level_text(analysis.level)} CI", "p", "Holm p", "method", "df", "seeds",
+        "detectable (80%)", "each seed", "other methods", "r", "step cost", "verdict",
     )  # fmt: skip
     return Table(columns, tuple(_effect_row(effect, scale) for effect in analysis.effects + analysis.controls))
 
@@ -239,13 +239,19 @@ def _effect_row(effect: Effect, scale: Scale) -> tuple[str, ...]:
     difference = effect_text(effect.model_copy(update={"ci95": None}), scale)
     return (
         effect.factor + (" (control)" if effect.control else ""), effect.context, difference,
-        _range(effect.ci95, scale), _p(effect.p), NONE if effect.control else _p(effect.p_holm),
+        _range(effect.ci95, scale), _p(effect.p), _adjusted_p(effect),
         str(effect.method or NONE), NONE if effect.df is None else f"{effect.df:g}",
         f"{effect.n} of {effect.num_seeds_planned}",
         NONE if effect.mde is None else f"{scale.value(effect.mde)}{scale.suffix}",
         seeds or NONE, others or NONE, NONE if effect.correlation is None else f"{effect.correlation:.2f}",
         ratio, effect.sentence,
     )  # fmt: skip
+
+
+def _adjusted_p(effect: Effect) -> str:
+    if effect.q is not None:
+        return f"q {p_text(effect.q)}"
+    return NONE if effect.control else _p(effect.p_holm)
 
 
 def _range(limits: Range | None, scale: Scale) -> str:

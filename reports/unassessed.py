@@ -14,7 +14,8 @@ def unassessed(plan: StudyPlan) -> tuple[Effect, ...]:
 def in_grid_order(plan: StudyPlan, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
     """By factor as in the grid, where rows were added behind those that were judged."""
     place = {name: i for i, name in enumerate(plan.grid.get("factors", ()))}
-    return tuple(sorted(effects, key=lambda effect: place.get(effect.factor, len(place))))
+    # A level of a factor is called `factor=level`; an interaction is of no single factor and comes last.
+    return tuple(sorted(effects, key=lambda effect: place.get(effect.factor.partition("=")[0], len(place))))
 
 
 def _row(plan: StudyPlan, comparison: Comparison) -> Effect:
@@ -25,7 +26,10 @@ def _row(plan: StudyPlan, comparison: Comparison) -> Effect:
         context=comparison.context,
         treatment=comparison.treatment,
         reference=comparison.reference,
+        weights=comparison.weights,
         control=comparison.control,
+        exploratory=comparison.exploratory,
+        confounded=comparison.confounded,
         verdict=ruling.verdict,
         sentence=ruling.sentence,
         n=0,

@@ -30,7 +30,7 @@ _Written = Annotated[
 ]  # fmt: skip
 _Name = Literal[  # of those that need nothing more to be said
     "auto", "baseline", "add_one_in", "leave_one_out", "both_ways", "stack", "pairwise", "full_factorial", "fractional",
-    "plackett_burman", "random_subsets", "d_optimal", "shapley",
+    "plackett_burman", "random_subsets", "d_optimal", "shapley", "halving",
 ]  # fmt: skip
 
 
@@ -47,16 +47,17 @@ def lay_out(
     groups: Sequence[Group],
     controls: Sequence[str],
     outside: Sequence[str] = (),
+    *,
     num_seeds: int = 1,
     max_runs: int | None = None,
 ) -> Layout:
     """Arms and comparisons.
 
     Args:
-        design: which combinations to run.
+        design: as the grid has it.
         groups: the factors.
-        controls: only ever added to bare; they check the instrument.
-        outside: switches that no full recipe can have, also only added to bare.
+        controls: switches that are only ever added to bare; they check the instrument.
+        outside: factors that no full recipe can have, also only added to bare.
         num_seeds: runs of every arm; `auto` counts them.
         max_runs: of the study; `auto` stays below it, and other designs are checked by the planner.
 
@@ -64,12 +65,12 @@ def lay_out(
         SpecError: the factors do not fit together, the design cannot have them, or nothing fits into `max_runs`.
     """
     check_groups(groups)
-    beside = (only_added(outside), only_added(controls, control=True))
     if isinstance(design, Auto):
         left = None if max_runs is None else max_runs - (len(controls) + len(outside)) * num_seeds
         asked = design.lay_out(groups, num_seeds, left)
     else:
         asked = design.lay_out(groups)
+    beside = (only_added(outside), only_added(controls, control=True))
     return Layout(
         cells=(*asked.cells, *(cell for part in beside for cell in part.cells)),
         comparisons=(*asked.comparisons, *(comparison for part in beside for comparison in part.comparisons)),

@@ -29,7 +29,9 @@ class Halving(Frozen):
     """Screen by short runs, then judge the survivors."""
 
     kind: Literal["halving"] = "halving"
-    first_epochs: int = Field(ge=1, description="epochs of the first rung; each further rung trains eta times as long")
+    first_epochs: int = Field(
+        3, ge=1, description="epochs of the first rung; each further rung trains eta times as long"
+    )
     eta: int = Field(3, ge=2, description="one factor in eta goes on, rounded up")
     survivors: int = Field(4, ge=1, description="the screen ends when no more factors are left")
     seed: int = Field(1_000_003, ge=0, lt=2**31, description="of the screen; must not be among the study's seeds")

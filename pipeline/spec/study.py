@@ -145,6 +145,9 @@ class StudyPlan(Frozen):
     comparisons: tuple[Comparison, ...]
     skipped: tuple[SkippedArm, ...] = Field(default=(), description="arms of the design that are not run")
     unassessed: tuple[Comparison, ...] = Field(default=(), description="comparisons that need a skipped arm")
+    exclusive: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="switches of which at most one can be on: the levels of one factor"
+    )
     aliases: tuple[Alias, ...] = Field(default=(), description="what the design cannot tell apart")
     screen: tuple[ScreenRound, ...] = Field(default=(), description="what chose these factors, before any of this ran")
     design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")

@@ -9,9 +9,9 @@ from reports.figures.svg import Axis, axis_around, dot, drawing, join, line, num
 from reports.results import Effect
 from reports.scale import Scale
 from reports.stats.verdict import Verdict
-from reports.text import effect_text
+from reports.text import contexts_of, effect_text
+from reports.wording import heading
 
-CONTEXTS: tuple[Context, ...] = ("added to bare", "removed from full")
 STRIP_HEIGHT_PX = 46
 Tone = str
 
@@ -40,7 +40,7 @@ class ForestRow:
 class Forest:
     """Rows that share one axis."""
 
-    contexts: tuple[Context, ...]
+    headings: tuple[str, ...]  # of the contexts
     rows: tuple[ForestRow, ...]
     axis: Markup
 
@@ -61,9 +61,7 @@ def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Fore
     if not any(effect.differences or effect.verdict is Verdict.NO_EFFECT for effect in effects):
         return None
     axis = _axis(effects, delta)
-    contexts: tuple[Context, ...] = tuple(
-        context for context in CONTEXTS if any(effect.context == context for effect in effects)
-    )
+    contexts = contexts_of(effects)
     by_place = {(effect.factor, effect.context): effect for effect in effects}
     rows = tuple(
         ForestRow(
@@ -75,7 +73,7 @@ def draw_forest(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Fore
         )
         for factor in dict.fromkeys(effect.factor for effect in effects)
     )
-    return Forest(contexts, rows, _axis_drawing(axis, scale))
+    return Forest(tuple(heading(context) for context in contexts), rows, _axis_drawing(axis, scale))
 
 
 def _axis(effects: tuple[Effect, ...], delta: float) -> Axis:

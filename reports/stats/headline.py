@@ -7,11 +7,18 @@ MIN_COMPARISONS_TO_SHARE = 4
 MIN_SEEDS_TO_STAND_ALONE = 6
 
 
-def headline_method(num_seeds: int, num_comparisons: int) -> Method | None:
-    """The method for this many planned seeds and comparisons; None at one seed, which allows no verdict."""
+def headline_method(num_seeds: int, num_comparisons: int, *, weighted: bool = False) -> Method | None:
+    """The method for this many planned seeds and comparisons; None at one seed, which allows no verdict.
+
+    Args:
+        num_seeds: planned for every arm.
+        num_comparisons: in the declared family.
+        weighted: a weighted sum of arms, such as a main effect of a factorial, rather than a difference of two:
+            its arms were laid out for the pooled model.
+    """
     if num_seeds < 2:
         return None
-    if num_seeds == 2:
+    if num_seeds == 2 or weighted:
         return Method.POOLED
     if num_seeds >= MIN_SEEDS_TO_STAND_ALONE or num_comparisons < MIN_COMPARISONS_TO_SHARE:
         return Method.PAIRED

@@ -28,25 +28,53 @@ class TwoWayFit:
 
     def can_compare(self, treatment: int, reference: int) -> bool:
         """Whether these two cells are connected through common seeds, with residuals left to judge by."""
-        contrast = self._contrast(treatment, reference)
-        return self.df > 0 and bool(np.allclose(self.projection @ contrast, contrast, atol=1e-8))
+        return self.can_estimate(self._difference(treatment, reference))
 
     def effect(self, treatment: int, reference: int) -> Estimate:
         """Cell `treatment` minus cell `reference`, both row indices of the scores."""
-        if not self.can_compare(treatment, reference):
-            raise ValueError(
-                f"cells {treatment} and {reference} cannot be compared: {self.df} residual degrees of freedom, or no "
-                "seed connects them; add seeds to both"
-            )
-        contrast = self._contrast(treatment, reference)
-        variance = self.mse * float(contrast @ self.covariance_unscaled @ contrast)
-        common = int(np.sum(self.observed[treatment] & self.observed[reference]))
-        return Estimate(Method.POOLED, float(contrast @ self.coefficients), float(np.sqrt(variance)), self.df, common)
+        return self.contrast(self._difference(treatment, reference))
 
-    def _contrast(self, treatment: int, reference: int) -> np.ndarray:
-        contrast = np.zeros(len(self.coefficients))
-        contrast[treatment], contrast[reference] = 1.0, -1.0
-        return contrast
+    def can_estimate(self, weights: np.ndarray) -> bool:
+        """Whether the seeds that ran tell this weighted sum of cells from luck, with residuals left to judge by.
+
+        Args:
+            weights: [num_cells], adding up to 0.
+        """
+        contrast = self._padded(weights)
+        return self.df > 0 and bool(np.allclose(self.projection @ contrast, contrast, atol=1e-8))
+
+    def contrast(self, weights: np.ndarray) -> Estimate:
+        """A weighted sum of cells, with standard error sqrt(MSE * w' (X'X)^- w).
+
+        Its `num_seeds` are those that both cells of a difference have. A sum of more cells may lack one run here
+        and another there, so it counts the seeds of a complete study that would be worth as much.
+
+        Args:
+            weights: [num_cells], adding up to 0.
+
+        Raises:
+            ValueError: the seeds that ran cannot tell it.
+        """
+        cells = np.flatnonzero(weights)
+        if not self.can_estimate(weights):
+            raise ValueError(
+                f"cells {', '.join(map(str, cells))} cannot be compared: {self.df} residual degrees of freedom, or no "
+                "seed connects them; add seeds to all of them"
+            )
+        contrast = self._padded(weights)
+        unscaled = float(contrast @ self.covariance_unscaled @ contrast)
+        common = int(np.sum(self.observed[cells].all(axis=0)))
+        num_seeds = common if len(cells) == 2 else max(1, round(float(weights @ weights) / unscaled))
+        effect = float(contrast @ self.coefficients)
+        return Estimate(Method.POOLED, effect, float(np.sqrt(self.mse * unscaled)), self.df, num_seeds)
+
+    def _difference(self, treatment: int, reference: int) -> np.ndarray:
+        weights = np.zeros(len(self.observed))
+        weights[treatment], weights[reference] = 1.0, -1.0
+        return weights
+
+    def _padded(self, weights: np.ndarray) -> np.ndarray:
+        return np.concatenate([weights, np.zeros(len(self.coefficients) - len(weights))])
 
 
 def fit_two_way(scores: np.ndarray) -> TwoWayFit:

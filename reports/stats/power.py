@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from reports.stats.estimate import Interval, Method
 from reports.stats.headline import degrees_of_freedom, headline_method
@@ -68,8 +69,8 @@ def sd_upper_limit(sd: float, df: float, level: float = 0.8) -> float:
 class Detectable:
     """The smallest effect a planned study can find, in the units of `sd_run`.
 
-    `alone` is at alpha .05; `after_correction` is for a factor that must also survive the first step of Holm's
-    correction. Both are None at one seed, which allows no verdict.
+    `alone` is at the alpha of one test; `after_correction` is for a factor that must also survive the first step of
+    Holm's correction. Both are None at one seed, which allows no verdict.
     """
 
     method: Method | None
@@ -86,6 +87,9 @@ def smallest_detectable(
     *,
     seed_correlation: float = 0.0,
     target: float = POWER,
+    squared_norm: float = 2.0,
+    weighted: bool = False,
+    alpha: float = ALPHA,
 ) -> Detectable:
     """What `ablate plan` promises before anything runs.
 
@@ -96,27 +100,32 @@ def smallest_detectable(
         num_cells: distinct arms among them.
         seed_correlation: of two arms over seeds. 0 until measured: pairing need not help.
         target: wanted power.
+        squared_norm: sum of the squared weights of the arms; 2 for one arm minus another, 4 / num_cells for a main
+            effect of a factorial.
+        weighted: whether it is a weighted sum of arms rather than a difference of two.
+        alpha: false-positive rate of one test.
     """
-    method = headline_method(num_seeds, num_comparisons)
+    method = headline_method(num_seeds, num_comparisons, weighted=weighted)
     if method is None:
         return Detectable(None, None, None, None)
     df = degrees_of_freedom(method, num_seeds, num_cells)
-    sd = sd_run * float(np.sqrt(2 * (1 - seed_correlation)))
+    sd = sd_run * float(np.sqrt(squared_norm * (1 - seed_correlation)))
     return Detectable(
         method=method,
         df=df,
-        alone=smallest_effect(sd, num_seeds, df, ALPHA, target),
-        after_correction=smallest_effect(sd, num_seeds, df, ALPHA / max(1, num_comparisons), target),
+        alone=smallest_effect(sd, num_seeds, df, alpha, target),
+        after_correction=smallest_effect(sd, num_seeds, df, alpha / max(1, num_comparisons), target),
     )
 
 
 def _power_at(noncentrality: float, df: float, alpha: float) -> float:
-    critical = stats.t.ppf(1 - alpha / 2, df)
+    critical = special.stdtrit(df, 1 - alpha / 2)
     # scipy's noncentral t loses the far tail to rounding and may answer nan there: that tail is 0.
-    wrong_sign = np.nan_to_num(stats.nct.cdf(-critical, df, noncentrality))
-    return float(stats.nct.sf(critical, df, noncentrality) + wrong_sign)
+    wrong_sign = np.nan_to_num(special.nctdtr(df, noncentrality, -critical))
+    return float(1 - special.nctdtr(df, noncentrality, critical) + wrong_sign)
 
 
+@lru_cache(maxsize=4096)  # every effect of a study asks for the same few, at milliseconds each
 def _noncentrality(df: float, alpha: float, target: float) -> float:
     high = 1.0
     while _power_at(high, df, alpha) < target:

@@ -6,8 +6,8 @@ from scipy import stats
 from reports.stats.estimate import Interval
 
 
-def wilson(count: int, total: int, level: float = 0.95) -> Interval:
-    """Score interval of count / total; sensible also at 0 and at `total`."""
+def wilson(count: float, total: int, level: float = 0.95) -> Interval:
+    """Score interval of count / total; sensible also at 0 and at `total`. A mean over runs may count in fractions."""
     z = float(stats.norm.ppf((1 + level) / 2))
     share = count / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)

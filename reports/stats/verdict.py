@@ -5,7 +5,7 @@ about should not change a recipe; and an interval around 0 is "no evidence" only
 the smallest effect worth caring about, else it is merely too noisy. "No effect" is never concluded from p > .05.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +13,9 @@ from reports.scale import Scale
 from reports.stats.equivalence import tost
 from reports.stats.estimate import Estimate, Interval
 from reports.stats.power import ALPHA, MAX_SEEDS, sd_interval, seeds_needed, smallest_effect
+
+Q_LEVEL = 0.10
+"""False discovery rate at which an exploratory difference is worth pointing out."""
 
 
 class Verdict(StrEnum):
@@ -26,6 +29,8 @@ class Verdict(StrEnum):
     SUGGESTIVE = "suggestive"
     NO_EVIDENCE = "no evidence"
     TOO_NOISY = "too noisy"
+    EXPLORATORY = "exploratory"
+    CONFOUNDED = "confounded"
     NOT_ASSESSED = "not assessed"
     UNSTABLE = "unstable"
     IDENTICAL_RUNS = "identical runs"
@@ -52,24 +57,42 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a ruling rests on. `gain` is above 0 where the factor improves the metric."""
+    """All that a ruling rests on. `gain` is above 0 where the factor improves the metric.
+
+    `alpha` is two-sided and below .05 where more than one look at the results was declared; the interval has the
+    level 1 - alpha. Equivalence is judged by the 90% interval either way.
+    """
 
     gain: Estimate
     p_holm: float
     num_comparisons: int
     delta: float
     df_at: Callable[[int], float]
+    alpha: float = ALPHA
+
+    @property
+    def interval(self) -> Interval:
+        """That goes with `alpha`."""
+        return self.gain.interval(1 - self.alpha)
 
     @property
     def smallest_detectable(self) -> float:
-        """The smallest true effect that this comparison finds with 80% power at alpha .05."""
-        return smallest_effect(self.gain.sd, self.gain.num_seeds, self.gain.df)
+        """The smallest true effect that this comparison finds with 80% power at `alpha`."""
+        return smallest_effect(self.gain.sd, self.gain.num_seeds, self.gain.df, self.alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The words for an exploratory effect: what a gain above 0 means, and what one below 0 does."""
+
+    above: str
+    below: str
 
 
 def rule(evidence: Evidence, scale: Scale) -> Ruling:
     """The verdict on a comparison whose estimate has spread."""
-    interval = evidence.gain.interval()
-    survives = evidence.p_holm < ALPHA
+    interval = evidence.interval
+    survives = evidence.p_holm < evidence.alpha
     delta = scale.size(evidence.delta)
     if tost(evidence.gain, evidence.delta).within:
         real = " (real but negligible)" if survives else ""
@@ -94,6 +117,37 @@ def rule(evidence: Evidence, scale: Scale) -> Ruling:
     return Ruling(Verdict.TOO_NOISY, _too_noisy(evidence, scale))
 
 
+def rule_exploratory(evidence: Evidence, scale: Scale, words: Explored) -> Ruling:
+    """The verdict on an effect that nobody promised to look at: a lead to follow with new seeds, never advice.
+
+    Args:
+        evidence: with the p-value adjusted by Benjamini and Hochberg among effects of this kind as `p_holm`.
+        scale: of the metric.
+        words: for both directions.
+    """
+    found = evidence.p_holm < Q_LEVEL
+    delta = scale.size(evidence.delta)
+    if tost(evidence.gain, evidence.delta).within:
+        return Ruling(Verdict.NO_MEANINGFUL_DIFFERENCE, f"exploratory: no meaningful difference: within ±{delta}")
+    if 0 not in evidence.interval and found:
+        words_found = words.above if evidence.gain.effect > 0 else words.below
+        text = f"exploratory: {words_found}: {_with_interval(evidence.gain, evidence.interval, scale)}"
+        return Ruling(Verdict.EXPLORATORY, f"{text}; confirm it with new seeds")
+    if 0 not in evidence.interval:
+        plural = "" if evidence.num_comparisons == 1 else "s"
+        text = f"does not survive correction for {evidence.num_comparisons} exploratory comparison{plural}"
+        return Ruling(Verdict.SUGGESTIVE, f"exploratory: suggestive; {text}")
+    if evidence.smallest_detectable <= evidence.delta:
+        text = f"exploratory: no evidence of a difference; study could have detected {delta}"
+        return Ruling(Verdict.NO_EVIDENCE, text)
+    return Ruling(Verdict.TOO_NOISY, f"exploratory: {_too_noisy(evidence, scale)}")
+
+
+def confounded(others: Sequence[str]) -> Ruling:
+    """The design cannot tell this effect from others, however many seeds there are."""
+    return Ruling(Verdict.CONFOUNDED, f"confounded with {', '.join(others)}")
+
+
 def unstable(num_failed: int, num_planned: int) -> Ruling:
     """More runs failed with the factor than without: whatever the rest scored, that is the finding."""
     return Ruling(Verdict.UNSTABLE, f"unstable ({num_failed}/{num_planned} failed)")
@@ -109,19 +163,21 @@ def identical_runs() -> Ruling:
     return Ruling(Verdict.IDENTICAL_RUNS, "identical runs: check that seeds are applied")
 
 
-def no_effect(num_seeds: int) -> Ruling:
+def no_effect(num_seeds: int, *, two_arms: bool = True) -> Ruling:
     """The runs with and without the factor are the same bit for bit, in all seeds that both have finished."""
+    who = "the two arms" if two_arms else "the arms with and without it"
     text = (
-        f"NO EFFECT: the factor changed nothing: the two arms trained bit for bit alike in {num_seeds} of {num_seeds} "
+        f"NO EFFECT: the factor changed nothing: {who} trained bit for bit alike in {num_seeds} of {num_seeds} "
         "seeds; check that it is switched on, and its strength"
     )
     return Ruling(Verdict.NO_EFFECT, text)
 
 
-def same_specification() -> Ruling:
-    """Nothing had to run for this: the two arms were resolved to the very same stages."""
+def same_specification(*, two_arms: bool = True) -> Ruling:
+    """Nothing had to run for this: the arms were resolved to the very same stages."""
+    who = "the two arms" if two_arms else "the arms with and without it"
     text = (
-        "NO EFFECT: the factor changes nothing: the two arms have the same specification and share their runs; "
+        f"NO EFFECT: the factor changes nothing: {who} have the same specification and share their runs; "
         "it sets what was set already"
     )
     return Ruling(Verdict.NO_EFFECT, text)
@@ -150,5 +206,5 @@ def _too_noisy(evidence: Evidence, scale: Scale) -> str:
 
 
 def _more_seeds(evidence: Evidence, sd: float, *, at_least: int) -> str:
-    needed = seeds_needed(evidence.delta, sd, evidence.df_at)
+    needed = seeds_needed(evidence.delta, sd, evidence.df_at, evidence.alpha)
     return f"over {MAX_SEEDS}" if needed is None else str(max(at_least, needed - evidence.gain.num_seeds))

@@ -211,7 +211,11 @@ def test_a_report_is_written_where_asked_and_in_each_format(kept: Home, here: Pa
     assert "Which tricks help?" in Path("r.html").read_text()
     assert "|" in ablate("report", "tricks", "--home", kept.root, "--format", "md").out
     assert json.loads(ablate("report", "tricks", "--home", kept.root, "--format", "json").out)
-    assert "'pdf' is not one of html, md, json" in refused(
+    latex = ablate("report", "tricks", "--home", kept.root, "--format", "latex").out
+    assert latex.startswith("% needs") and latex.endswith("\\end{table}\n")
+    table = ablate("report", "tricks", "--home", kept.root, "--format", "csv").out
+    assert table.startswith("factor,context,") and not table.endswith("\n\n")
+    assert "'pdf' is not one of html, md, latex, csv, json" in refused(
         ablate("report", "tricks", "--home", kept.root, "--format", "pdf")
     )
     assert load_study(kept.root, "tricks").plan == study_plan(), "a report changes nothing"

@@ -1,5 +1,6 @@
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from pipeline.data.decode import shrink
 from pipeline.data.plan import steps_per_epoch
 from pipeline.models.build import build_model
 from pipeline.spec.data import ImageFolder
+from pipeline.spec.study import Comparison
+from reports.stats.estimate import Method
+from reports.stats.power import smallest_effect
 from tests.ablations.grids import MIXUP, NUM_TRAIN, NUM_VAL, SMOOTHING, grid, plan_of
 from tests.ablations.kept_results import finished, timing
 
@@ -157,3 +161,31 @@ def test_the_plan_for_programs_says_the_same(home: Home) -> None:
     assert found["plan_hash"] == planned.plan.plan_hash
     assert found["seconds"]["on_lanes"] == pytest.approx(found["seconds"]["sequential"] / 2)
     assert found["smallest_detectable_corrected"] > found["smallest_detectable"] > 0
+
+
+def test_what_can_be_detected_is_that_of_the_declared_comparison_that_sees_least(home: Home) -> None:
+    planned = plan_of(grid(factors=TWO, seeds=[0, 1, 2]))
+    arms = ["bare", "+mixup", "+smoothing", "full"]
+
+    def with_comparisons(*comparisons: Comparison) -> Planned:
+        return replace(planned, plan=planned.plan.model_copy(update={"comparisons": comparisons}))
+
+    main = tuple(
+        Comparison(factor=name, context="averaged over the others", weights=dict(zip(arms, signs, strict=True)))
+        for name, signs in (("mixup", (-0.5, 0.5, -0.5, 0.5)), ("smoothing", (-0.5, -0.5, 0.5, 0.5)))
+    )
+    averaged = detectable(with_comparisons(*main), 0.3, 3)
+    # four arms, three seeds: 6 degrees of freedom; the weights' squares add up to 1
+    assert (averaged.method, averaged.df) == (Method.POOLED, 6)
+    assert averaged.alone == pytest.approx(smallest_effect(0.3, 3, 6))
+    lead = main[0].model_copy(
+        update={
+            "context": "interaction",
+            "exploratory": True,
+            "weights": dict(zip(arms, (1.0, -1, -1, 1), strict=True)),
+        }
+    )
+    assert detectable(with_comparisons(*main, lead), 0.3, 3) == averaged
+    single = Comparison(factor="mixup", context="added to bare", treatment="+mixup", reference="bare")
+    mixed = detectable(with_comparisons(*main, single), 0.3, 3)
+    assert mixed.method is Method.PAIRED and mixed.alone == pytest.approx(smallest_effect(0.3 * 2**0.5, 3, 2))

@@ -93,7 +93,9 @@ def make_plan(num_factors: int, num_seeds: int, design: str) -> Made:
     start = time.perf_counter()
     spec = grid_of(num_factors, num_seeds, design)
     checked = time.perf_counter()
-    with patch("ablations.plan.check_optimizer"):  # it would refuse the made-up options that tell the arms apart
+    with patch(
+        "ablations.stage_checks.check_optimizer"
+    ):  # it would refuse the made-up options that tell the arms apart
         planned = build_plan(spec, lambda precision: precision, lambda data: listing)
     return Made(planned, checked - start, time.perf_counter() - checked)
 

@@ -218,5 +218,5 @@ def test_the_quotable_sentence_carries_everything() -> None:
     effect = only({"bare": BARE, "x": BETTER})
     assert effect.detail == (
         "Adding x to bare changed top-1 accuracy by +0.39 pt (95% CI -0.20 to 0.99; 3 paired seeds; paired t, df 2; "
-        "Holm p=.105 over 1)."
+        "Holm p=.105 over 1), for this split."
     )

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from reports.estimates import estimate_all, fit_cells, make_family, make_pair, score_matrix
+from reports.contrast import difference
+from reports.estimates import estimate_all, fit_cells, make_contrast, make_family, score_matrix
 from reports.scale import scale_of
 from reports.stats.estimate import Method
 from tests.reports.test_effects import BARE, BETTER, study_of
@@ -11,9 +12,9 @@ SCALE = scale_of("top1")
 
 def test_pairs_hold_the_seeds_that_both_arms_finished() -> None:
     study = study_of({"bare": [0.90, None, 0.92, 0.93], "x": [0.91, 0.95, float("nan"), 0.95]})
-    pair = make_pair(study, ("x", "bare"), SCALE)
+    pair = make_contrast(study, difference("x", "bare"), SCALE)
     assert pair.seeds == (0, 3)
-    assert pair.differences == pytest.approx([1.0, 2.0])
+    assert pair.values == pytest.approx([1.0, 2.0])
     assert np.isnan(score_matrix(study, ["bare", "x"], SCALE)).tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]
 
 
@@ -28,7 +29,7 @@ def test_controls_lend_nothing_to_the_factors() -> None:
 def test_a_control_is_still_estimated_by_every_method() -> None:
     study = study_of({"bare": BARE, "x": BETTER, "placebo": [0.9362, 0.9369, 0.9375]}, controls=("placebo",))
     family = make_family(study, SCALE)
-    found = estimate_all(study, family, make_pair(study, ("placebo", "bare"), SCALE), SCALE)
+    found = estimate_all(study, family, make_contrast(study, difference("placebo", "bare"), SCALE), SCALE)
     assert set(found) == set(Method)
     assert found[Method.POOLED].df == 4  # three cells, three seeds
 

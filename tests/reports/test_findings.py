@@ -90,7 +90,7 @@ def test_a_factor_that_cannot_be_at_all_keeps_its_place_among_the_others(tmp_pat
     analysis = analyse(load_study(tmp_path, write_plan(tmp_path, changed).study))
     rows = verdict_rows(analysis)
     assert [row.factor for row in rows if not row.control] == list(FACTORS)
-    assert [row.added_verdict for row in rows if row.factor == "mixup"] == ["not assessed"]
+    assert [row.at("added to bare").verdict for row in rows if row.factor == "mixup"] == ["not assessed"]
     assert "added to bare: not assessed: arm +mixup skipped (factor mixup: no luck)" in analysis.answers["mixup"]
     assert "mixup" not in analysis.recipe_to_keep.factors
 
@@ -134,7 +134,8 @@ def test_the_terminal_is_told_before_hours_are_spent() -> None:
 def test_every_output_says_which_arm_was_skipped_and_why(skipped: StudyData) -> None:
     analysis = analyse(skipped)
     row = verdict_rows(analysis)[0]
-    assert (row.removed, row.removed_verdict) == ("no result", "not assessed")
+    without = row.at("removed from full")
+    assert (without.numbers, without.verdict) == ("no result", "not assessed")
     assert "within the full recipe: not assessed: arm full skipped (factors mixup and smoothing" in row.verdict
     raw = json.loads(to_json(analysis))
     assert raw["completeness"]["skipped"][0]["reason"] == EVIL

@@ -111,7 +111,8 @@ def study(tmp_path: Path) -> StudyData:
 def test_the_tables_of_terminal_and_markdown_say_so(study: StudyData) -> None:
     analysis = analyse(study)
     row = next(row for row in verdict_rows(analysis) if row.factor == "mixup")
-    assert (row.added, row.added_verdict) == ("identical", "NO EFFECT")
+    alone = row.at("added to bare")
+    assert (alone.numbers, alone.verdict) == ("identical", "NO EFFECT")
     assert row.verdict.startswith("added to bare: NO EFFECT: ")
     (line,) = [line for line in to_markdown(analysis).splitlines() if line.startswith("| mixup ")]
     assert "| identical |" in line and "NO EFFECT: the factor changed nothing" in line

@@ -139,3 +139,61 @@ def test_a_factor_that_was_only_possible_in_the_full_recipe_cannot_be_kept_alone
     found = recipe_to_keep(plan, (effect("mixup", "removed from full", Verdict.HELPS),))
     assert found.factors == () and found.arm == "bare" and found.left_out == ("mixup",)
     assert found.sentence.endswith("mixup helps too, but cannot be beside bare: it needs cosine.")
+
+
+def test_an_average_over_the_other_factors_decides_where_there_is_one() -> None:
+    averaged: Context = "averaged over the others"
+    kept = recipe_to_keep(
+        PLAN,
+        (
+            effect("mixup", averaged, Verdict.HELPS),
+            effect("mixup", "added to bare", Verdict.TOO_NOISY),
+            effect("cosine", averaged, Verdict.HELPS),
+            effect("cosine", "added to bare", Verdict.HURTS),
+            effect("smoothing", averaged, Verdict.CONFOUNDED),
+        ),
+    )
+    assert kept.factors == ("mixup",)
+    assert kept.rule.startswith("Bare, plus every factor that helps on average")
+
+
+def test_a_stack_keeps_the_steps_that_help_and_shares_decide_over_single_steps() -> None:
+    step: Context = "added in this order"
+    stack = (effect("mixup", step, Verdict.HELPS), effect("cosine", step, Verdict.TOO_NOISY))
+    assert recipe_to_keep(PLAN, stack).factors == ("mixup",)
+    assert "depends on what was added before" in recipe_to_keep(PLAN, stack).rule
+    shares = (
+        effect("mixup", "share of the gain", Verdict.TOO_NOISY),
+        effect("cosine", "share of the gain", Verdict.HELPS),
+    )
+    assert recipe_to_keep(PLAN, stack + shares).factors == ("cosine",)
+
+
+def test_what_is_exploratory_gives_no_advice() -> None:
+    lead = effect("mixup", "interaction with the rest", Verdict.HELPS).model_copy(update={"exploratory": True})
+    assert recipe_to_keep(PLAN, (lead, effect("cosine", "added to bare", Verdict.HELPS))).factors == ("cosine",)
+
+
+@pytest.mark.parametrize(("mixup", "smoothing", "kept"), [(2.0, 1.0, "mixup"), (1.0, 2.0, "smoothing")])
+def test_of_the_levels_of_one_factor_at_most_one_is_kept(mixup: float, smoothing: float, kept: str) -> None:
+    plan = PLAN.model_copy(update={"exclusive": (("mixup", "smoothing"),)})
+    found = recipe_to_keep(plan, (gain("cosine", 0.5), gain("mixup", mixup), gain("smoothing", smoothing)))
+    (out,) = {"mixup", "smoothing"} - {kept}
+    assert found.factors == ("cosine", kept) and found.left_out == (out,)
+    assert f"{out} helps too, but {kept} is the level to keep of the factor that both belong to." in found.sentence
+
+
+@pytest.mark.parametrize(("parent", "kept"), [(Verdict.TOO_NOISY, ()), (Verdict.HELPS, ("mixup", "cosine"))])
+def test_what_needs_another_factor_is_kept_only_beside_it(parent: Verdict, kept: tuple[str, ...]) -> None:
+    child = effect("cosine", "added to what it needs", Verdict.HELPS).model_copy(update={"reference": "+mixup"})
+    found = recipe_to_keep(PLAN, (effect("mixup", "added to bare", parent), child))
+    assert found.factors == kept
+    assert ("cosine helps too, but it needs mixup, which is not kept." in found.sentence) is (kept == ())
+
+
+def test_a_screen_that_mixes_every_effect_advises_nothing() -> None:
+    mixed = tuple(effect(name, "averaged over the others", Verdict.CONFOUNDED) for name in ("mixup", "cosine"))
+    found = recipe_to_keep(PLAN, mixed)
+    assert found.arm == "bare" and found.sentence.startswith("Nothing can be said: this design mixes every effect")
+    clear = effect("smoothing", "averaged over the others", Verdict.TOO_NOISY)
+    assert recipe_to_keep(PLAN, (*mixed, clear)).sentence == "Nothing was found to help: keep bare."

@@ -17,6 +17,7 @@ from ablations.designs import (
     Fractional,
     FullFactorial,
     Group,
+    Halving,
     LeaveOneOut,
     Pairwise,
     PlackettBurman,
@@ -127,8 +128,8 @@ def test_names_and_sets_are_unique_and_both_corners_are_there(design: AnyDesign,
 
 
 def test_every_kind_can_be_written_as_a_plain_word() -> None:
-    kinds = {design.kind for design in (*NEW, Auto(), Baseline(), AddOneIn(), LeaveOneOut(), BothWays())}
-    assert len(kinds) == 13
+    kinds = {design.kind for design in (*NEW, Auto(), Baseline(), AddOneIn(), LeaveOneOut(), BothWays(), Halving())}
+    assert len(kinds) == 14
     for kind in kinds:
         assert ADAPTER.validate_python(kind) == ADAPTER.validate_python({"kind": kind})
     schema = ADAPTER.json_schema()

@@ -56,3 +56,11 @@ def test_the_style_sheet_knows_every_tone() -> None:
     for tone in tones:
         for part in ("ci", "point", "seed", "pill", "mark"):
             assert f".{part}.{tone}" in style
+
+
+def test_there_is_a_column_for_each_context_of_the_plan() -> None:
+    contexts: tuple[Context, ...] = ("share of the gain", "averaged over the others")
+    forest = draw_forest(tuple(effect("a", context, 1.0) for context in contexts), scale_of("top1"), 0.5)
+    assert forest is not None
+    assert forest.headings == ("averaged over the other factors (on minus off)", "share of the gain of full over bare")
+    assert [len(row.strips) for row in forest.rows] == [2]

@@ -24,3 +24,10 @@ def test_rule(num_seeds: int, num_comparisons: int, expected: Method | None) -> 
 @pytest.mark.parametrize(("method", "expected"), [(Method.PAIRED, 2), (Method.MODERATED, 4), (Method.POOLED, 12)])
 def test_degrees_of_freedom_of_seven_cells_and_three_seeds(method: Method, expected: float) -> None:
     assert degrees_of_freedom(method, 3, 7) == expected
+
+
+@pytest.mark.parametrize(
+    ("num_seeds", "expected"), [(1, None), (2, Method.POOLED), (4, Method.POOLED), (9, Method.POOLED)]
+)
+def test_a_weighted_sum_of_arms_is_always_pooled(num_seeds: int, expected: Method | None) -> None:
+    assert headline_method(num_seeds, 7, weighted=True) is expected

@@ -64,3 +64,35 @@ def test_coverage_is_nominal_on_normal_data_of_equal_spread() -> None:
         hits += 0 in fit_two_way(scores).effect(1, 0).interval()
     # Three standard errors of a simulated share around .95: 3 * sqrt(.95 * .05 / 1500) = .017.
     assert abs(hits / num_studies - 0.95) < 0.017
+
+
+def test_a_weighted_sum_with_missing_runs_agrees_with_statsmodels() -> None:
+    scores = np.random.default_rng(9).normal(90, 1, (5, 4))
+    scores[1, 2] = scores[4, 0] = scores[0, 3] = np.nan
+    weights = np.array([0.5, 0.5, -1.0, 0.25, -0.25])
+    cells, seeds = np.nonzero(np.isfinite(scores))
+    table = pd.DataFrame({"y": scores[cells, seeds], "c": cells, "s": seeds})
+    theirs = smf.ols("y ~ C(c) - 1 + C(s, Sum)", table).fit()
+    test = theirs.t_test(np.concatenate([weights, np.zeros(3)]))
+    found = fit_two_way(scores).contrast(weights)
+    assert found.effect == pytest.approx(test.effect.item())
+    assert found.standard_error == pytest.approx(test.sd.item())
+    assert found.p == pytest.approx(test.pvalue.item())
+    assert found.num_seeds == 3  # of four, one run short in three of five cells
+
+
+def test_the_standard_error_of_a_balanced_sum_is_the_closed_form_and_counts_every_seed() -> None:
+    scores = np.random.default_rng(2).normal(90, 1, (4, 3))
+    fit = fit_two_way(scores)
+    weights = np.array([0.5, 0.5, -0.5, -0.5])
+    found = fit.contrast(weights)
+    assert found.effect == pytest.approx(weights @ scores.mean(axis=1))
+    assert found.standard_error == pytest.approx(np.sqrt(fit.mse * 1.0 / 3))
+    assert found.num_seeds == 3 and found.sd == pytest.approx(np.sqrt(fit.mse))
+
+
+def test_a_sum_over_a_cell_without_runs_is_refused() -> None:
+    scores = np.random.default_rng(2).normal(90, 1, (3, 3))
+    scores[2] = np.nan
+    with pytest.raises(ValueError, match="cells 0, 1, 2 cannot be compared"):
+        fit_two_way(scores).contrast(np.array([1.0, -0.5, -0.5]))

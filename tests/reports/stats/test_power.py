@@ -75,3 +75,17 @@ def test_correlated_seeds_make_it_smaller() -> None:
 
 def test_one_seed_promises_nothing() -> None:
     assert smallest_detectable(0.2, 1, 10, 12).alone is None
+
+
+def test_an_average_over_many_arms_sees_less_than_a_difference_of_two() -> None:
+    """2^(7-4) with as many runs as add-one-in: a quarter of the variance, so half the detectable effect at equal df."""
+    averaged = smallest_detectable(0.2, 3, 7, 8, squared_norm=4 / 8, weighted=True)
+    assert (averaged.method, averaged.df) == (Method.POOLED, 14)
+    assert averaged.alone == pytest.approx(smallest_effect(0.2 * 0.5**0.5, 3, 14))
+    two_arms = smallest_detectable(0.2, 3, 7, 8, squared_norm=2.0, weighted=True)
+    assert (two_arms.alone or 0) / (averaged.alone or 1) == pytest.approx(2)
+
+
+def test_several_looks_make_it_larger() -> None:
+    one, three = (smallest_detectable(0.2, 5, 7, 8, alpha=alpha).alone or 0 for alpha in (0.05, 0.019))
+    assert three == pytest.approx(smallest_effect(0.2 * 2**0.5, 5, 6, 0.019)) and three > one

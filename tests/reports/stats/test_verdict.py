@@ -8,12 +8,15 @@ from reports.stats.estimate import Estimate, Method
 from reports.stats.power import seeds_needed, smallest_effect
 from reports.stats.verdict import (
     Evidence,
+    Explored,
     Ruling,
     Verdict,
+    confounded,
     identical_runs,
     no_effect,
     not_assessed,
     rule,
+    rule_exploratory,
     same_specification,
     skipped_arm,
     unstable,
@@ -108,3 +111,50 @@ def test_no_effect_is_a_verdict_of_its_own_that_says_what_to_check() -> None:
 def test_groups_of_verdicts() -> None:
     assert [v for v in Verdict if v.helps] == [Verdict.HELPS, Verdict.HELPS_SIZE_UNCERTAIN]
     assert [v for v in Verdict if v.hurts] == [Verdict.HURTS, Verdict.HURTS_SIZE_UNCERTAIN]
+
+
+WORDS = Explored("more together", "less together")
+
+
+@pytest.mark.parametrize(
+    ("effect", "se", "q", "verdict", "sentence"),
+    [  # t(.975, 10) = 2.2281
+        (0.42, 0.0763, 0.09, Verdict.EXPLORATORY, "more together: +0.42 pt [0.25, 0.59]; confirm it with new seeds"),
+        (-0.42, 0.0763, 0.01, Verdict.EXPLORATORY, "less together: -0.42 pt [-0.59, -0.25]; confirm it with new seeds"),
+        (0.42, 0.0763, 0.11, Verdict.SUGGESTIVE, "suggestive; does not survive correction for 8 exploratory "
+         "comparisons"),
+        (0.01, 0.02, 0.90, Verdict.NO_MEANINGFUL_DIFFERENCE, "no meaningful difference: within ±0.1 pt"),
+        (0.06, 0.031, 0.9, Verdict.NO_EVIDENCE, "no evidence of a difference; study could have detected 0.1 pt"),
+    ],
+)  # fmt: skip
+def test_exploratory_cases_say_so_and_advise_nothing(
+    effect: float, se: float, q: float, verdict: Verdict, sentence: str
+) -> None:
+    evidence = Evidence(Estimate(Method.POOLED, effect, se, 10, 5), q, 8, 0.1, paired_df)
+    ruling = rule_exploratory(evidence, POINTS, WORDS)
+    assert ruling == Ruling(verdict, f"exploratory: {sentence}")
+    assert not ruling.verdict.helps and not ruling.verdict.hurts
+
+
+def test_an_exploratory_effect_in_noise_is_too_noisy() -> None:
+    evidence = Evidence(Estimate(Method.POOLED, 0.1, 0.1, 10, 5), 0.9, 8, 0.1, paired_df)
+    assert rule_exploratory(evidence, POINTS, WORDS).sentence.startswith("exploratory: too noisy: sd 0.22, 5 seeds")
+
+
+def test_a_lower_alpha_widens_the_interval_and_asks_more_of_the_p_value() -> None:
+    gain = Estimate(Method.POOLED, 0.42, 0.0763, 10, 5)
+    assert rule(Evidence(gain, 0.03, 8, 0.1, paired_df), POINTS).verdict is Verdict.HELPS
+    strict = rule(Evidence(gain, 0.03, 8, 0.1, paired_df, alpha=0.019), POINTS)
+    assert strict.verdict is Verdict.SUGGESTIVE
+    ruling = rule(Evidence(gain, 0.001, 8, 0.1, paired_df, alpha=0.019), POINTS)
+    low, high = gain.interval(0.981).low, gain.interval(0.981).high
+    assert ruling.sentence == f"helps: +0.42 pt [{low:.2f}, {high:.2f}], above the 0.1 pt threshold"
+    assert high - low > 2 * 2.2281 * 0.0763
+    small = Estimate(Method.POOLED, 0.05, 0.01, 10, 5)
+    assert "within" in rule(Evidence(small, 0.5, 8, 0.1, paired_df, alpha=0.001), POINTS).sentence, "TOST keeps its 90%"
+
+
+def test_what_is_confounded_names_what_it_is_mixed_with() -> None:
+    ruling = confounded(("b x c", "d x e"))
+    assert ruling == Ruling(Verdict.CONFOUNDED, "confounded with b x c, d x e")
+    assert not ruling.verdict.helps and not ruling.verdict.hurts

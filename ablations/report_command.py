@@ -1,0 +1,68 @@
+"""`ablate report`: a study as a page, or as text to paste or to read by program."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablations.output import unwritable, write_out
+from pipeline.spec.errors import SpecError
+
+FORMATS = ("html", "md", "latex", "csv", "json")
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    home: Annotated[
+        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: the study's folder in the home.")] = None,
+    fmt: Annotated[str, typer.Option("--format", help="html, md, latex, csv or json.")] = "html",
+    from_mlflow: Annotated[
+        str | None, typer.Option("--from-mlflow", help="A tracking URI to read instead of the home.")
+    ] = None,
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="First score test, for bare, full and the kept recipe; reads are counted."),
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
+    ] = None,
+) -> None:
+    """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
+    from ablations.home import Home
+    from reports.analysis import analyse
+    from reports.csv_text import to_csv
+    from reports.html import write_report
+    from reports.latex import to_latex
+    from reports.load import load_study
+    from reports.load_mlflow import load_study_from_mlflow
+    from reports.text import to_json, to_markdown
+
+    if fmt not in FORMATS:
+        raise SpecError(f"--format: {fmt!r} is not one of {', '.join(FORMATS)}")
+    if final and from_mlflow:
+        raise SpecError("--final needs the home, where the weights are; leave out --from-mlflow")
+    if final:
+        from ablations.final import score_study
+
+        typer.echo(score_study(Home.resolve(home), study, data), err=True)  # stdout may be Markdown or JSON
+    if from_mlflow:
+        found = load_study_from_mlflow(from_mlflow, study)
+        target = out or Path(f"{study}-report.html")
+    else:
+        place = Home.resolve(home)
+        found = load_study(place.root, study)
+        target = out or place.report(study)
+    if fmt == "html":
+        try:
+            typer.echo(str(write_report(found, target)))
+        except OSError as error:
+            raise unwritable(target, error) from error
+        return
+    write = {"md": to_markdown, "latex": to_latex, "csv": to_csv, "json": to_json}[fmt]
+    text = write(analyse(found))
+    if out is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        write_out(out, text)

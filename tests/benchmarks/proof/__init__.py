@@ -1,0 +1,1 @@
+"""Parts of `bench_statistics`: studies whose truth is known, judged by the code that judges real ones."""
