@@ -34,6 +34,7 @@ def report(
     from reports.analysis import analyse
     from reports.csv_text import to_csv
     from reports.html import write_report
+    from reports.in_depth import analyse_in_depth
     from reports.latex import to_latex
     from reports.load import load_study
     from reports.load_mlflow import load_study_from_mlflow
@@ -61,7 +62,7 @@ def report(
             raise unwritable(target, error) from error
         return
     write = {"md": to_markdown, "latex": to_latex, "csv": to_csv, "json": to_json}[fmt]
-    text = write(analyse(found))
+    text = write(analyse_in_depth(found) if fmt == "json" else analyse(found))
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:

@@ -18,7 +18,7 @@ def step_ratio(study: StudyData, treatment: str, reference: str) -> CostRatio | 
 
     Rounds of different blocks are never compared: between blocks the machine may have changed clocks or neighbours.
     """
-    for block, rounds in reversed(_blocks(study.timings).items()):
+    for block, rounds in reversed(timing_blocks(study.timings).items()):
         common = sorted(rounds[treatment].keys() & rounds[reference].keys())
         if common and treatment != reference:
             ratio = paired_ratio(
@@ -31,6 +31,27 @@ def step_ratio(study: StudyData, treatment: str, reference: str) -> CostRatio | 
     return None
 
 
+def timing_blocks(timings: list[TimingRecord]) -> dict[str, defaultdict[str, dict[int, TimingRecord]]]:
+    """Block -> stage hash -> round -> timing, in the order of the blocks' last lines."""
+    blocks: dict[str, defaultdict[str, dict[int, TimingRecord]]] = {}
+    for timing in timings:
+        rounds = blocks.pop(timing.block, defaultdict(dict))
+        rounds[timing.stage_hash][timing.round] = timing
+        blocks[timing.block] = rounds
+    return blocks
+
+
+def widest_block(study: StudyData, stages: Iterable[str]) -> tuple[str, dict[str, dict[int, TimingRecord]]] | None:
+    """Name and rounds of the block that timed the most of these stages, the latest of such; None where none did."""
+    wanted = set(stages)
+    best: tuple[str, dict[str, dict[int, TimingRecord]]] | None = None
+    for block, rounds in reversed(timing_blocks(study.timings).items()):
+        found = {stage: timed for stage, timed in rounds.items() if stage in wanted}
+        if found and (best is None or len(found) > len(best[1])):
+            best = (block, found)
+    return best
+
+
 def averaged_step_ratio(study: StudyData, weights: StageWeights) -> CostRatio | None:
     """Step time with a factor over that without it, as a geometric mean over the arms by these weights.
 
@@ -39,7 +60,7 @@ def averaged_step_ratio(study: StudyData, weights: StageWeights) -> CostRatio | 
     """
     if abs(sum(weight for _, weight in weights if weight > 0) - 1) > NEGLIGIBLE:
         return None
-    for block, rounds in reversed(_blocks(study.timings).items()):
+    for block, rounds in reversed(timing_blocks(study.timings).items()):
         common = sorted(set.intersection(*(set(rounds[stage].keys()) for stage, _ in weights)))
         if common:
             logs = np.array([[np.log(rounds[stage][i].step_ms) for i in common] for stage, _ in weights])
@@ -53,7 +74,7 @@ def averaged_step_ratio(study: StudyData, weights: StageWeights) -> CostRatio | 
 
 def latest_timings(study: StudyData, stage_hash: str) -> list[TimingRecord]:
     """The rounds of a stage in the latest block that timed it."""
-    for rounds in reversed(_blocks(study.timings).values()):
+    for rounds in reversed(timing_blocks(study.timings).values()):
         if stage_hash in rounds:
             return list(rounds[stage_hash].values())
     return []
@@ -99,13 +120,3 @@ def total_cost(study: StudyData) -> TotalCost:
 def _cost(study: StudyData, stage_hash: str, seed: int):
     record = study.finished((stage_hash, seed))
     return None if record is None else record.cost
-
-
-def _blocks(timings: list[TimingRecord]) -> dict[str, defaultdict[str, dict[int, TimingRecord]]]:
-    """Block -> stage hash -> round -> timing, in the order of the blocks' last lines."""
-    blocks: dict[str, defaultdict[str, dict[int, TimingRecord]]] = {}
-    for timing in timings:
-        rounds = blocks.pop(timing.block, defaultdict(dict))
-        rounds[timing.stage_hash][timing.round] = timing
-        blocks[timing.block] = rounds
-    return blocks

@@ -7,15 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.analysis import analyse
 from reports.figures.cost import draw_cost
 from reports.figures.forest import draw_forest
 from reports.figures.learning import draw_learning
 from reports.figures.noise import draw_differences, draw_repeats
 from reports.figures.schedule import draw_schedules
 from reports.final import final_scores
+from reports.in_depth import analyse_in_depth
 from reports.load import StudyData
 from reports.scale import scale_of_metric
+from reports.sections import make_sections
 from reports.sheets import batch_sheets
 from reports.tables import (
     answers,
@@ -51,7 +52,7 @@ def write_report(study: StudyData, out: Path) -> Path:
 
 def render(study: StudyData) -> str:
     """The page as text."""
-    analysis = analyse(study)
+    analysis = analyse_in_depth(study)
     scale = scale_of_metric(study.plan.metric)
     delta = study.plan.metric.delta
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
@@ -66,6 +67,7 @@ def render(study: StudyData) -> str:
     )
     return templates.get_template("report.html.j2").render(
         a=analysis,
+        m=make_sections(analysis, scale),
         plan=study.plan,
         scale=scale,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),

@@ -48,7 +48,7 @@ def find_fraction(num_factors: int, num_basic: int) -> Choice:
 
 
 def _best(num_basic: int, extra: list[int], num_generated: int) -> tuple[int, ...]:
-    """Minimum aberration; among equals even words, which keep bare and full in, then the longest products."""
+    """Minimum aberration; among equals the longest products."""
     if num_generated == 0:
         return ()
     choices = np.array(list(combinations(extra, num_generated)), dtype=np.int64)  # [choices, p]
@@ -61,8 +61,7 @@ def _best(num_basic: int, extra: list[int], num_generated: int) -> tuple[int, ..
     for length in range(1, num_basic + num_generated + 1):
         counts = (lengths[left] == length).sum(axis=1)
         left = left[counts == counts.min()]
-    even = (lengths[left] % 2 == 0).all(axis=1)
-    return tuple(int(mask) for mask in choices[left[int(even.argmax())]])
+    return tuple(int(mask) for mask in choices[left[0]])
 
 
 def _far_apart(num_basic: int, num_generated: int) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ablations.designs.contrasts import ROUNDING, Term, Weights, columns, mixing, term_name
+from ablations.designs.contrasts import ROUNDING, Codes, Term, Weights, columns, mixing, term_name
 from ablations.designs.layout import Cell
 from pipeline.spec.study import Alias
 
@@ -65,14 +65,18 @@ def mixed_with(effect: int, relation: np.ndarray) -> np.ndarray:
     return relation ^ effect
 
 
-def wholly_mixed(core: Sequence[Cell], effects: Sequence[Term]) -> dict[Term, tuple[Term, ...]]:
-    """Effect -> the others whose column is the same in these cells, or its opposite."""
-    model = columns(core, effects)
-    same = np.abs(model.T @ model) > len(core) - 0.5
+def wholly_mixed(
+    core: Sequence[Cell], effects: Sequence[Term], codes: Codes | None = None
+) -> dict[Term, tuple[Term, ...]]:
+    """Effect -> the others whose column is the same in these cells, or its opposite, or a multiple of one of them."""
+    model = columns(core, effects, codes)
+    length = np.linalg.norm(model, axis=0)
+    same = np.abs(model.T @ model) > np.outer(length, length) - ROUNDING
+    same[:, length < ROUNDING] = False
     np.fill_diagonal(same, False)
     return {
-        effect: tuple(effects[int(other)] for other in np.flatnonzero(same[index]))
-        for index, effect in enumerate(effects)
+        effect: tuple(other for other, alike in zip(effects, row, strict=True) if alike)
+        for effect, row in zip(effects, same.tolist(), strict=True)
     }
 
 
@@ -83,6 +87,7 @@ def alias_rows(
     wholly: Mapping[Term, tuple[Term, ...]],
     inflation: Mapping[Term, float],
     shown: Sequence[Term],
+    codes: Codes | None = None,
 ) -> tuple[Alias, ...]:
     """A row for each effect that is shown.
 
@@ -93,8 +98,9 @@ def alias_rows(
         wholly: from `wholly_mixed`.
         inflation: from `variance_inflation`, for the effects of the model.
         shown: effects to give a row.
+        codes: from `interaction_codes`.
     """
-    shares = dict(zip(weights, np.abs(mixing(cells, weights, effects)), strict=True))
+    shares = dict(zip(weights, np.abs(mixing(cells, weights, effects, codes)), strict=True))
     place = {effect: index for index, effect in enumerate(effects)}
     rows: list[Alias] = []
     for effect in shown:

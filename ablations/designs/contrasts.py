@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ablations.designs.layout import Cell, Group, full_switches
+from ablations.designs.layout import Cell, Group, full_switches, needed_by
+from ablations.designs.states import components, states_of
 from pipeline.spec.errors import SpecError
 
 Weights = dict[str, float]
@@ -26,14 +27,49 @@ def term_name(term: Term) -> str:
     return " x ".join(term)
 
 
-def columns(cells: Sequence[Cell], terms: Sequence[Term]) -> np.ndarray:
-    """[num_cells, num_terms] of -1 and +1: the product of its switches, each -1 for off and +1 for on."""
+Codes = dict[str, np.ndarray]
+"""Switch -> [num_cells], what it contributes to the column of an interaction."""
+
+
+def columns(cells: Sequence[Cell], terms: Sequence[Term], codes: Codes | None = None) -> np.ndarray:
+    """[num_cells, num_terms]: the product of its switches, each -1 for off and +1 for on.
+
+    Args:
+        cells: the rows.
+        terms: the columns.
+        codes: from `interaction_codes`, for factors with levels or needs; default: -1 and +1 in interactions too.
+    """
+    if codes is not None:
+        return np.column_stack(
+            [columns(cells, [t])[:, 0] if len(t) == 1 else np.prod([codes[s] for s in t], axis=0) for t in terms]
+        )
     switches = tuple(dict.fromkeys(switch for term in terms for switch in term))
     place = {switch: index for index, switch in enumerate(switches)}
     signs = np.array([[1.0 if s in cell.factors else -1.0 for s in switches] for cell in cells])
     signs = signs.reshape(len(cells), len(switches))
     picked = [signs[:, [place[s] for s in term]].prod(axis=1) for term in terms]
     return np.column_stack(picked) if picked else np.zeros((len(cells), 0))
+
+
+def interaction_codes(cells: Sequence[Cell], groups: Sequence[Group]) -> Codes:
+    """-1 and +1 for plain factors.
+
+    Of a factor with three levels, one is on in a third of all sets: its code is moved to have mean 0 over the sets that
+    can be, so that its interactions are 0 on average over the levels of the others. What needs another switch does
+    nothing without it: 0.
+    """
+    codes: Codes = {}
+    for part in components(groups):
+        states = [set(state) for state in states_of(part)]
+        for group in part:
+            needs = set(needed_by(groups, group))
+            where = [state for state in states if needs <= state]
+            for level in group.levels:
+                mean = sum(1.0 if level in state else -1.0 for state in where) / len(where)
+                signs = columns(cells, [(level,)])[:, 0]
+                met = np.array([needs <= set(cell.factors) for cell in cells])
+                codes[level] = np.where(met, signs - mean, 0.0)
+    return codes
 
 
 def least_squares(cells: Sequence[Cell], terms: Sequence[Term]) -> dict[Term, Weights]:
@@ -70,9 +106,9 @@ def average_interaction(cells: Sequence[Cell], first: str, second: str) -> Weigh
     fours: list[tuple[str, str, str, str]] = []
     for cell in cells:
         on = frozenset(cell.factors)
-        others = (on - {first}, on - {second}, on - {first, second})
-        if {first, second} <= on and all(other in by_set for other in others):
-            b, a, none = (by_set[other] for other in others)
+        without = (on - {first}, on - {second}, on - {first, second})
+        if {first, second} <= on and all(some in by_set for some in without):
+            b, a, none = (by_set[some] for some in without)
             fours.append((cell.name, b, a, none))
     share = 0.5 / len(fours) if fours else 0.0
     return _summed(
@@ -126,13 +162,15 @@ def exact_shares(cells: Sequence[Cell], groups: Sequence[Group]) -> dict[str, We
     return shares
 
 
-def mixing(cells: Sequence[Cell], weights: Mapping[Term, Weights], effects: Sequence[Term]) -> np.ndarray:
+def mixing(
+    cells: Sequence[Cell], weights: Mapping[Term, Weights], effects: Sequence[Term], codes: Codes | None = None
+) -> np.ndarray:
     """[num_weights, num_effects]: how much of each effect is in each estimate; its own is 1.
 
     The alias matrix (X1'X1)^-1 X1'X2 of the model that gave the weights, read off the weights themselves.
     """
     rows = np.array([[some.get(cell.name, 0.0) for cell in cells] for some in weights.values()])
-    return rows.reshape(len(weights), len(cells)) @ columns(cells, effects) / 2.0
+    return rows.reshape(len(weights), len(cells)) @ columns(cells, effects, codes) / 2.0
 
 
 def variance_inflation(cells: Sequence[Cell], terms: Sequence[Term]) -> dict[Term, float]:

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from ablations.designs.aliases import alias_rows, wholly_mixed
-from ablations.designs.contrasts import Term, least_squares, mixing, require, term_name, variance_inflation
+from ablations.designs.contrasts import (
+    Codes,
+    Term,
+    interaction_codes,
+    least_squares,
+    mixing,
+    require,
+    term_name,
+    variance_inflation,
+)
 from ablations.designs.factorial import CODING, inestimable, where_it_can_be
 from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, full_switches, named_cells
 from ablations.designs.states import pairs_that_can_be
@@ -42,7 +51,8 @@ def fitted_layout(
     core_cells = [cell for cell in cells if cell.factors in design_sets]
     mains: tuple[Term, ...] = tuple((level,) for group in groups for level in group.levels)
     pairs: tuple[Term, ...] = pairs_that_can_be(groups)
-    wholly = wholly_mixed(core_cells, (*mains, *pairs))
+    wholly = wholly_mixed(core_cells, (*mains, *pairs), interaction_codes(core_cells, groups))
+    codes = interaction_codes(cells, groups)
     chosen = _one_of_each_chain(pairs, wholly) if interactions else []
     weights = least_squares(cells, (*mains, *chosen))
     require(
@@ -54,8 +64,8 @@ def fitted_layout(
     )
     inflation = variance_inflation(cells, tuple(weights))
     shown = (*mains, *pairs) if interactions or any(wholly[main] for main in mains) else mains
-    rows = alias_rows(cells, weights, (*mains, *pairs), wholly, inflation, shown)
-    largest = _largest_shares(cells, weights, pairs)
+    rows = alias_rows(cells, weights, (*mains, *pairs), wholly, inflation, shown, codes)
+    largest = _largest_shares(cells, weights, pairs, codes)
     owner = {level: group for group in groups for level in group.levels}
     comparisons = [
         Comparison(
@@ -98,12 +108,12 @@ def _one_of_each_chain(pairs: Sequence[Term], wholly: Mapping[Term, Sequence[Ter
 
 
 def _largest_shares(
-    cells: Sequence[Cell], weights: dict[Term, dict[str, float]], pairs: Sequence[Term]
+    cells: Sequence[Cell], weights: dict[Term, dict[str, float]], pairs: Sequence[Term], codes: Codes
 ) -> dict[Term, float]:
     """How much of one interaction is in each estimate at most, its own left aside."""
     if not pairs:
         return dict.fromkeys(weights, 0.0)
-    shares = abs(mixing(cells, weights, pairs))
+    shares = abs(mixing(cells, weights, pairs, codes))
     return {
         term: max((float(share) for pair, share in zip(pairs, row, strict=True) if pair != term), default=0.0)
         for term, row in zip(weights, shares, strict=True)

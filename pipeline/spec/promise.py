@@ -29,6 +29,7 @@ class Promise(Frozen):
 
     metric: MetricName
     delta: float
+    target: float | None = Field(None, description="whose time is taken; in display units")
     alpha: float = Field(description="two-sided level of the verdicts")
     seeds: tuple[int, ...] = Field(description="of the first stage: those of the grid")
     more_seeds: MoreSeeds

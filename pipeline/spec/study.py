@@ -8,7 +8,7 @@ from pipeline.spec.base import Frozen, content_hash
 from pipeline.spec.card import Card
 from pipeline.spec.more_seeds import MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.promise import Promise, PromisedComparison
-from pipeline.spec.records import MetricName
+from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, MetricName
 
 Context = Literal[
     "added to bare",
@@ -28,6 +28,21 @@ class Metric(Frozen):
 
     name: MetricName = "top1"
     delta: float = Field(0.5, gt=0, description="smallest difference anybody would care about; points, or metric units")
+    target: float | None = Field(
+        None, gt=0, description="level whose time to reach is reported; points, or metric units. None: not asked"
+    )
+
+    @model_validator(mode="after")
+    def _target_is_in_points(self) -> Self:
+        if self.target is not None and self.name in IN_POINTS:
+            if self.target > 100:
+                raise ValueError(f"target {self.target:g} is above 100 points, which {self.name} cannot reach")
+            if HIGHER_IS_BETTER[self.name] and self.target <= 1:
+                raise ValueError(
+                    f"target {self.target:g} is read in points, as delta is: write {100 * self.target:g} for a share "
+                    f"of {self.target:g}"
+                )
+        return self
 
 
 class PlannedStage(Frozen):
@@ -199,6 +214,7 @@ class StudyPlan(Frozen):
         return Promise(
             metric=self.metric.name,
             delta=self.metric.delta,
+            target=self.metric.target,
             alpha=self.alpha,
             seeds=self.promised_seeds,
             more_seeds=self.more_seeds,

@@ -1,24 +1,15 @@
 """Cost beside gain: how much longer a training step takes against how much the factor improves."""
 
-from dataclasses import dataclass
-
 from markupsafe import Markup
 
 from reports.figures.forest import tone_of
+from reports.figures.labels import LabelledPoint, place_labels
 from reports.figures.svg import axis_around, dot, drawing, join, line, number, percent, rect, text
 from reports.results import Effect
 from reports.scale import Scale
 from reports.text import effect_text, ratio_text
 
 HEIGHT_PX, TOP_PX, BOTTOM_PX = 380, 14, 334
-LABEL_GAP_PX = 17.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    effect: Effect
-    x: float
-    y: float
 
 
 def draw_cost(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Markup | None:
@@ -63,27 +54,8 @@ def draw_cost(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Markup
             left, right = (percent(x.at(v)) for v in (effect.step_ratio.ci95.low, effect.step_ratio.ci95.high))
             parts.append(line(left, height, right, height, f"cross {tone}"))
         parts.append(dot(middle, height, 6, f"point {tone}"))
-        points.append(_Point(effect, x.at(effect.step_ratio.value), height))
-    parts.extend(_labels(points))
+        points.append(LabelledPoint(effect.factor, x.at(effect.step_ratio.value), height))
+    parts.extend(place_labels(points, TOP_PX))
     listed = "; ".join(f"{e.factor} {ratio_text(e.step_ratio)}, {effect_text(e, scale)}" for e in timed)
     label = f"Step time against improvement in {scale.title}: {listed}"
     return drawing(join(parts), height=HEIGHT_PX, label=label, css="scatter")
-
-
-def _labels(points: list[_Point]) -> list[Markup]:
-    """Names beside their points, moved apart vertically where they would touch, with a thread back to the point."""
-    parts: list[Markup] = []
-    below = TOP_PX - LABEL_GAP_PX
-    for point in sorted(points, key=lambda p: p.y):
-        height = max(point.y, below + LABEL_GAP_PX)
-        below = height
-        on_left = point.x > 72
-        anchor, dx = ("end", -12) if on_left else ("start", 12)
-        if height - point.y > 3:
-            parts.append(
-                Markup('<svg x="{}" y="0" overflow="visible"><path d="M0 {} L{} {}" class="thread"/></svg>').format(
-                    percent(point.x), point.y, dx * 0.8, height
-                )
-            )
-        parts.append(text(percent(point.x), height + 4, point.effect.factor, "name", anchor=anchor, dx=dx))
-    return parts

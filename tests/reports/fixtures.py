@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.spec.base import content_hash
+from pipeline.spec.base import content_hash, derive_seed
 from pipeline.spec.card import Card, Paper
 from pipeline.spec.field_cards import FIELD_CARDS
 from pipeline.spec.records import (
@@ -298,11 +298,31 @@ def _write_files(folder: Path, stage: PlannedStage, top1: float, rng: np.random.
     (folder / "curves.json").write_text(curves.model_dump_json())
     (folder / "spec.json").write_text(json.dumps(stage.spec))
     (folder / "log.txt").write_text("epoch 12 done\n")
-    label = rng.integers(0, 4, 20)
-    np.savez(folder / "predictions.npz", **{"val/id": np.array([f"a/{i}.jpg" for i in range(20)]), "val/label": label})
+    np.savez(folder / "predictions.npz", **predictions(top1, np.random.default_rng(derive_seed(folder.name))))  # type: ignore[arg-type]
     if pictures:
         kinds = {strategy["kind"] for strategy in stage.spec["strategies"]}
         (folder / "batches.png").write_bytes(_sheet("mixup" in kinds))
+
+
+def predictions(top1: float, rng: np.random.Generator, num_images: int = 460) -> dict[str, np.ndarray]:
+    """What a run with this accuracy stores: the same images and labels for every run, some of them hard for all."""
+    images = np.random.default_rng(11)
+    label, ease = images.integers(0, 4, num_images), images.normal(0, 1, num_images)
+    score = ease + rng.normal(0, 0.7, num_images)
+    luck = 1.5 * score + rng.logistic(0, 1, num_images)  # a logistic model of being right, so confidence is earned
+    correct = np.argsort(np.argsort(-luck)) < round(top1 * num_images)
+    confidence = (0.3 + 0.69 / (1 + np.exp(-1.2 - 1.5 * score))).astype(np.float32)
+    true_class_prob = np.where(correct, confidence, (1 - confidence) / 3).astype(np.float32)
+    columns = {
+        "id": np.array([f"a/{i}.jpg" for i in range(num_images)]),
+        "label": label,
+        "predicted": np.where(correct, label, (label + 1) % 4),
+        "confidence": confidence,
+        "true_class_prob": true_class_prob,
+        "top5_hit": np.ones(num_images, bool),
+        "brier": (confidence**2 - 2 * true_class_prob + 1).astype(np.float32),
+    }
+    return {f"val/{name}": column for name, column in columns.items()}
 
 
 def _sheet(blended: bool) -> bytes:

@@ -59,7 +59,11 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
         "The recipe to keep",
         "How much, and how sure",
         "Learning curves",
+        "Speed",
         "Cost beside gain",
+        "What is worth its cost",
+        "Examples: which images change",
+        "Calibration: is confidence earned?",
         "What the model sees",
         "How large is luck?",
         "Controls: does the instrument work?",
@@ -144,3 +148,4 @@ def test_an_empty_study_makes_a_page(tmp_path: Path) -> None:
     assert "No comparison has a result in both arms yet." in page
     assert "No run has left its curves yet." in page
     assert "No steps were timed" in page
+    assert "No run has left its predictions yet." in page

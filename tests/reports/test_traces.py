@@ -78,7 +78,7 @@ def test_a_term_that_only_one_has_is_none(home: Path) -> None:
 
 
 def test_another_prediction_for_one_image_is_a_difference(home: Path) -> None:
-    edit_predictions(home, lambda kept: kept | {"val/label": kept["val/label"] + np.eye(1, 20, 7, dtype=int)[0]})
+    edit_predictions(home, lambda kept: kept | {"val/label": kept["val/label"] + np.eye(1, 460, 7, dtype=int)[0]})
     assert not alike(home)
 
 

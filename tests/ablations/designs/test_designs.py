@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +27,7 @@ from ablations.designs import (
     lay_out,
     plain_groups,
 )
-from ablations.designs.states import feasible_sets
+from ablations.designs.states import components, feasible_sets, num_feasible, states_of
 from pipeline.spec.errors import SpecError
 from tests.ablations.designs.reference import NESTED, value_of
 
@@ -91,6 +91,26 @@ def test_where_effects_only_add_up_every_design_finds_them(groups: tuple[Group, 
         if " in place of " in comparison.note:
             expected -= worth[comparison.note.split(" in place of ")[1]]
         assert found == pytest.approx(expected, abs=1e-9), comparison
+
+
+@settings(max_examples=40, deadline=None)
+@given(grids())
+def test_all_sets_that_can_be_mix_no_interaction_into_a_main_effect(groups: tuple[Group, ...]) -> None:
+    """Least squares over all of them gives the averages of the full factorial, whatever excludes or needs what.
+
+    But for two factors that need the same third: least squares takes them to add up, and averages do not.
+    """
+    assume(num_feasible(groups) <= 200)
+    assume(all(len(states_of(part)) == 1 + sum(len(g.levels) for g in part) for part in components(groups)))
+    asked = lay_out(FullFactorial(), groups, ())
+    fitted = lay_out(RandomSubsets(num_cells=num_feasible(groups)), groups, ())
+    averages = {c.factor: c.weights for c in asked.comparisons if c.context == "averaged over the others"}
+    sets = {cell.name: cell.factors for cell in asked.cells}
+    others = {cell.name: cell.factors for cell in fitted.cells}
+    for comparison in fitted.comparisons:
+        expected = {sets[arm]: weight for arm, weight in averages[comparison.factor].items()}
+        assert {others[arm]: weight for arm, weight in comparison.weights.items()} == pytest.approx(expected)
+    assert all(alias.max_alias == 0.0 and alias.clear for alias in fitted.aliases)
 
 
 @pytest.mark.parametrize("num_factors", [1, 2, 3, 4, 7, 8, 12])

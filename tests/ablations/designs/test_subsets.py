@@ -32,6 +32,13 @@ def test_each_factor_is_on_in_about_half_of_the_cells() -> None:
     assert share == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(200 * 16))
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_sets_that_lose_an_effect_are_drawn_again(seed: int) -> None:
+    """Seven random sets of six factors often have less than full rank; the fewest cells must work all the same."""
+    layout = lay_out(RandomSubsets(num_cells=7, seed=seed), SIX, ())
+    assert np.linalg.matrix_rank(np.column_stack([np.ones(7), signs(layout, "abcdef")])) == 7
+
+
 def test_all_sets_are_drawn_where_as_many_are_asked_for() -> None:
     assert len(lay_out(RandomSubsets(num_cells=18), NESTED, ()).cells) == 18
 
