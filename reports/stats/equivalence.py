@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from reports.stats.estimate import Estimate, Interval
 
@@ -18,7 +18,7 @@ class Equivalence:
 
 def tost(estimate: Estimate, delta: float, alpha: float = 0.05) -> Equivalence:
     """Two one-sided t-tests against -delta and +delta."""
-    above_low = stats.t.sf((estimate.effect + delta) / estimate.standard_error, estimate.df)
-    below_high = stats.t.cdf((estimate.effect - delta) / estimate.standard_error, estimate.df)
+    above_low = special.stdtr(estimate.df, -(estimate.effect + delta) / estimate.standard_error)
+    below_high = special.stdtr(estimate.df, (estimate.effect - delta) / estimate.standard_error)
     p = float(max(above_low, below_high))
     return Equivalence(p, estimate.interval(1 - 2 * alpha), p < alpha)

@@ -31,7 +31,7 @@ NUM_CLASSES = 10
 NUM_EPOCHS = 30
 STEP_MS = 100.0
 TIMING_ROUNDS = 5
-DESIGNS = ("both_ways",)
+DESIGNS = ("both_ways", "plackett_burman", "auto")
 REPEATS = int(os.environ.get("REPEATS", "3"))
 
 

@@ -1,118 +1,136 @@
 """The same number of runs spent one factor at a time, or on a fraction of all combinations."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
+from pipeline.spec.study import StudyPlan
+from reports.analysis import analyse
 from reports.stats.estimate import Estimate
 from reports.stats.multiplicity import holm
 from reports.stats.pooled import fit_two_way
 from tests.benchmarks.proof.draws import Luck
 from tests.benchmarks.proof.shares import Share, markdown, share
+from tests.benchmarks.proof.studies import planned_study, with_scores
 
-NUM_FACTORS = 7
+FACTORS = tuple(f"f{number}" for number in range(7))
+DESIGNS = {"add_one_in": "one at a time", "eighth": "2^(7-4) and full"}
+"""Both have nine arms: bare, seven more, and full."""
 SEEDS = (2, 3, 5)
-STRENGTH_SD = 1.0  # of what does something, in -1/+1 coding
-B, D = 1, 3  # their interaction is one with the effect of A in the fraction, where D = AB
+STRENGTH_SD = 1.0  # of what does something; an interaction in -1/+1 coding
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """Which factors are on in each cell, and the weights of the cells in each factor's effect."""
-
-    name: str
-    on: np.ndarray  # [num_cells, num_factors] of 0 and 1
-    weights: np.ndarray  # [num_factors, num_cells]
-
-
-def one_at_a_time() -> Design:
-    """Bare, and each factor alone: 8 cells."""
-    on = np.vstack([np.zeros(NUM_FACTORS), np.eye(NUM_FACTORS)])
-    return Design("one at a time", on, np.hstack([-np.ones((NUM_FACTORS, 1)), np.eye(NUM_FACTORS)]))
-
-
-def fraction() -> Design:
-    """2^(7-4) of resolution III: D = AB, E = AC, F = BC, G = ABC. 8 cells; an effect is mean(on) - mean(off)."""
-    basic = np.array(list(product((-1.0, 1.0), repeat=3)))
-    a, b, c = basic.T
-    signs = np.column_stack([a, b, c, a * b, a * c, b * c, a * b * c])
-    return Design("2^(7-4)", (signs + 1) / 2, signs.T / 4)
-
-
-def estimate_effects(design: Design, scores: np.ndarray) -> list[Estimate]:
-    """The pooled model's estimate of every factor.
-
-    Args:
-        design: whose cells were run.
-        scores: [num_cells, num_seeds].
-    """
-    fit = fit_two_way(scores)
-    return [fit.contrast(weights) for weights in design.weights]
+NUM_STUDIES = 300  # judged in whole, to see what is said about a confounded factor
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one design says about the first factor, A, over many data sets."""
+    """What one design says about one factor over many data sets."""
 
     standard_error: float  # median, sd
     mean: float  # of the estimates, sd
     alone: Share  # p < .05
-    after_holm: Share  # and after correction over all seven
+    after_holm: Share  # and also after correction over all seven
 
 
-def look_at_a(
-    design: Design, main_sd: float, interaction_sd: float, num_seeds: int, num_datasets: int, rng: np.random.Generator
-) -> Found:
-    """Draw and judge.
+def on_off(plan: StudyPlan) -> np.ndarray:
+    """[num_arms, num_factors] of 0 and 1."""
+    return np.array([[float(factor in arm.factors) for factor in FACTORS] for arm in plan.arms])
+
+
+def declared_weights(plan: StudyPlan) -> np.ndarray:
+    """[num_factors, num_arms] of the effects that the plan declares, in the order of the factors."""
+    declared = {c.factor: c.contrast for c in plan.comparisons if not c.control and not c.exploratory}
+    return np.array([[declared[factor].get(arm.name, 0.0) for arm in plan.arms] for factor in FACTORS])
+
+
+def without_control(plan: StudyPlan) -> StudyPlan:
+    """The plan of the factors alone."""
+    arms = tuple(arm for arm in plan.arms if set(arm.factors) <= set(FACTORS))
+    return plan.model_copy(update={"arms": arms, "comparisons": tuple(c for c in plan.comparisons if not c.control)})
+
+
+def truth_of(plan: StudyPlan, acting: str | None, pair: tuple[str, str] | None) -> np.ndarray:
+    """[num_arms] true scores in sd.
 
     Args:
-        design: to run.
-        main_sd: what A does.
-        interaction_sd: what B and D do together, 0 on average over either.
-        num_seeds: of every cell.
-        num_datasets: to draw.
-        rng: to draw with.
+        plan: whose arms are scored.
+        acting: the factor that adds STRENGTH_SD wherever it is on.
+        pair: two factors whose interaction is STRENGTH_SD, 0 on average over either.
     """
-    signs = 2 * design.on - 1
-    truth = main_sd * design.on[:, 0] + interaction_sd / 2 * signs[:, B] * signs[:, D]
-    estimates, p_alone, p_holm = [], [], []
+    on = on_off(plan)
+    truth = np.zeros(len(on))
+    if acting is not None:
+        truth += STRENGTH_SD * on[:, FACTORS.index(acting)]
+    if pair is not None:
+        first, second = (2 * on[:, FACTORS.index(factor)] - 1 for factor in pair)
+        truth += STRENGTH_SD / 2 * first * second
+    return truth
+
+
+def look_at(
+    factor: str, plan: StudyPlan, truth: np.ndarray, num_seeds: int, num_datasets: int, rng: np.random.Generator
+) -> Found:
+    """Draw data sets and estimate every declared effect by the pooled model."""
+    weights, place = declared_weights(plan), FACTORS.index(factor)
+    found: list[Estimate] = []
+    p_alone, p_holm = [], []
     for _ in range(num_datasets):
-        scores = truth[:, None] + Luck().draw(rng, len(truth), num_seeds)
-        effects = estimate_effects(design, scores)
-        p = np.array([estimate.p for estimate in effects])
-        estimates.append(effects[0])
-        p_alone.append(p[0])
-        p_holm.append(holm(p)[0])
+        fit = fit_two_way(truth[:, None] + Luck().draw(rng, len(truth), num_seeds))
+        effects = [fit.contrast(row) for row in weights]
+        p = np.array([effect.p for effect in effects])
+        found.append(effects[place])
+        p_alone.append(p[place])
+        p_holm.append(holm(p)[place])
     return Found(
-        float(np.median([estimate.standard_error for estimate in estimates])),
-        float(np.mean([estimate.effect for estimate in estimates])),
+        float(np.median([estimate.standard_error for estimate in found])),
+        float(np.mean([estimate.effect for estimate in found])),
         share(np.array(p_alone) < ALPHA),
         share(np.array(p_holm) < ALPHA),
     )
 
 
+def verdicts_on(
+    factor: str, plan: StudyPlan, truth: np.ndarray, num_seeds: int, rng: np.random.Generator
+) -> dict[str, Share]:
+    """Verdict -> share of whole studies that give it to this factor."""
+    given: list[str] = []
+    for _ in range(NUM_STUDIES):
+        analysis = analyse(with_scores(plan, truth[:, None] + Luck().draw(rng, len(truth), num_seeds)))
+        given += [str(e.verdict) for e in analysis.effects if e.factor == factor and not e.exploratory]
+    return {verdict: share(np.array(given) == verdict) for verdict in dict.fromkeys(given)}
+
+
 def section(num_datasets: int, seed: int) -> str:
-    """A acts and nothing else does; then only B and D together act."""
+    """One factor acts and nothing else does; then only a pair that is mixed with it acts."""
     rng = np.random.default_rng(seed)
-    designs = (one_at_a_time(), fraction())
+    first = FACTORS[0]
     acting = []
     for num_seeds in SEEDS:
-        both = [look_at_a(design, STRENGTH_SD, 0.0, num_seeds, num_datasets, rng) for design in designs]
+        plans = {name: without_control(planned_study(name, len(FACTORS), num_seeds)) for name in DESIGNS}
+        both = [
+            look_at(first, plan, truth_of(plan, first, None), num_seeds, num_datasets, rng) for plan in plans.values()
+        ]
         ratio = f"{both[0].standard_error / both[1].standard_error:.2f}"
-        for design, found in zip(designs, both, strict=True):
-            error = f"{found.standard_error:.3f}"
-            acting.append((num_seeds, design.name, error, found.alone, found.after_holm, ratio))
-    mixed = []
-    for design in designs:
-        found = look_at_a(design, 0.0, STRENGTH_SD, SEEDS[-1], num_datasets, rng)
-        mixed.append((SEEDS[-1], design.name, f"{found.mean:.2f}", found.after_holm))
-    columns = ("seeds", "design", "standard error, sd", "A is found", "after Holm over 7", "ratio of standard errors")
+        for name, found in zip(DESIGNS.values(), both, strict=True):
+            acting.append((num_seeds, name, f"{found.standard_error:.3f}", found.alone, found.after_holm, ratio))
+    columns = ("seeds", "design", "standard error, sd", "found", "found after Holm over 7", "ratio of standard errors")
+    num_seeds = SEEDS[-1]
+    plans = {name: without_control(planned_study(name, len(FACTORS), num_seeds)) for name in DESIGNS}
+    confounded = next(c for c in plans["eighth"].comparisons if c.factor == first).confounded[0]
+    one, other = confounded.split(" x ")
+    mixed, said = [], []
+    for name, plan in plans.items():
+        truth = truth_of(plan, None, (one, other))
+        found = look_at(first, plan, truth, num_seeds, num_datasets, rng)
+        mixed.append((num_seeds, DESIGNS[name], f"{found.mean:.2f}", found.after_holm))
+        for verdict, how_often in verdicts_on(first, plan, truth, num_seeds, rng).items():
+            said.append((DESIGNS[name], verdict, how_often))
     return (
-        f"Seven factors, eight cells, pooled two-way model, {Luck().name}, {num_datasets:,} data sets a row. Only A "
-        f"does something: {STRENGTH_SD:g} sd.\n\n{markdown(columns, acting)}\n\n"
-        f"A does nothing, but B and D together do, {STRENGTH_SD:g} sd in -1/+1 coding. The planner marks A as "
-        "confounded with B x D in this fraction, so the report makes no such claim:\n\n"
-        f"{markdown(('seeds', 'design', 'mean estimate of A, sd', 'A is claimed after Holm'), mixed)}"
+        f"Seven factors, nine arms in both designs, pooled two-way model, {Luck().name}, {num_datasets:,} data sets a "
+        f"row. One factor adds {STRENGTH_SD:g} sd, the others nothing.\n\n{markdown(columns, acting)}\n\n"
+        f"No factor does anything alone, but {confounded} is {STRENGTH_SD:g} sd in -1/+1 coding; the fraction "
+        f"estimates {first} and {confounded} as one. By p-values alone:\n\n"
+        f"{markdown(('seeds', 'design', f'mean estimate of {first}, sd', 'claimed after Holm'), mixed)}\n\n"
+        f"What the report says of {first}, {NUM_STUDIES} whole studies a design:\n\n"
+        f"{markdown(('design', 'verdict', 'studies'), said)}"
     )

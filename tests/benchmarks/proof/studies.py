@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from ablations.designs import AddOneIn, AnyDesign, BothWays, lay_out, plain_groups
+from ablations.designs import AddOneIn, AnyDesign, BothWays, Fractional, lay_out, plain_groups
 from pipeline.spec.records import Environment, RunRecord, Status
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
 from reports.load import RunId, StudyData
@@ -16,7 +16,12 @@ DELTA_SD = 0.1
 """Threshold in sd. Small on purpose: a larger one turns some false claims into "no meaningful difference"."""
 TRUE_LEVEL = 0.9
 PLACEBO = "placebo"
-DESIGNS: dict[str, AnyDesign] = {"add_one_in": AddOneIn(), "both_ways": BothWays()}
+DESIGNS: dict[str, AnyDesign] = {
+    "add_one_in": AddOneIn(),
+    "both_ways": BothWays(),
+    "eighth": Fractional(cells=8),
+    "quarter": Fractional(cells=16),
+}
 ENVIRONMENT = Environment(
     code_version="simulated", python="3.11", torch="none", ray="none", timm="none", device="none", threads_per_worker=1
 )
@@ -47,7 +52,7 @@ def planned_study(design: str, num_factors: int, num_seeds: int) -> StudyPlan:
         study="simulated",
         metric=Metric(name="top1", delta=DELTA_SD * PT_PER_SD),
         seeds=tuple(range(num_seeds)),
-        design=design,
+        design=DESIGNS[design].kind,
         arms=arms,
         comparisons=layout.comparisons,
         data=DataSummary(fingerprint="f", class_names=("a", "b"), num_samples={"val": 10_000}),
