@@ -34,9 +34,15 @@ _print = typer.echo
 
 def _load(grid: Path, data: str | None):
     from ablations.grid import parse_grid, with_data_path
+    from ablations.screen import check_screen
     from ablations.yaml_file import read_yaml
 
-    return parse_grid(with_data_path(read_yaml(grid), data), str(grid))
+    spec = parse_grid(with_data_path(read_yaml(grid), data), str(grid))
+    try:
+        check_screen(spec)
+    except SpecError as error:
+        raise SpecError(f"{grid}: {error}") from error
+    return spec
 
 
 def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
@@ -86,21 +92,27 @@ def run(
     from ablations.home import Home
     from ablations.more_seeds import next_seeds
     from ablations.plan_change_text import change_lines
+    from ablations.rung import train_rung
     from ablations.runner import finished_keys, precision_of_hardware, run_study
+    from ablations.screen import screen, screen_lines
     from reports.findings import finding_lines
 
     place = Home.resolve(home)
-    spec = _load(grid, data)
-    planned = _plan(grid, spec, precision_of_hardware, place)
-    if add_seeds:
-        step = next_seeds(planned.plan, place)
-        typer.echo(f"seeds     {step.note}", err=True)
-        if step.seeds != planned.plan.seeds:
-            planned = _plan(grid, spec, precision_of_hardware, place, step.seeds)
-    lines = change_lines(planned, place, finished_keys(place, planned)) + finding_lines(planned.plan)
-    for line in lines:  # before hours are spent; the findings again below the verdicts
+    asked = _load(grid, data)
+    for line in screen_lines(asked):
         typer.echo(line, err=True)
     try:
+        screened = screen(asked, lambda rung: train_rung(rung, place))
+        spec = screened.grid
+        planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place))
+        if add_seeds:
+            step = next_seeds(planned.plan, place)
+            typer.echo(f"seeds     {step.note}", err=True)
+            if step.seeds != planned.plan.seeds:
+                planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place, step.seeds))
+        lines = change_lines(planned, place, finished_keys(place, planned)) + finding_lines(planned.plan)
+        for line in lines:  # before hours are spent; the findings again below the verdicts
+            typer.echo(line, err=True)
         outcome = run_study(planned, place, spec.resources)
     except KeyboardInterrupt:
         typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
@@ -119,9 +131,11 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     from ablations.lanes import cluster_size, size_lanes
     from ablations.plan_text import plan_json, plan_lines
     from ablations.runner import connect, finished_keys, has_cluster, precision_of_hardware
+    from ablations.screen import first_rung, screen_lines
 
     place = Home.resolve(home)
-    spec = _load(grid, data)
+    asked = _load(grid, data)
+    spec = first_rung(asked)
     planned = _plan(grid, spec, precision_of_hardware, place)
     if has_cluster():
         connect()
@@ -135,15 +149,16 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     if as_json:
         _print(json.dumps(plan_json(planned, place, finished, lanes), indent=2))
     else:
-        _print("\n".join(plan_lines(planned, place, finished, lanes)))
+        _print("\n".join([*screen_lines(asked), *plan_lines(planned, place, finished, lanes)]))
 
 
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
+    from ablations.screen import first_rung
     from reports.findings import finding_lines
 
-    planned = _plan(grid, _load(grid, data), lambda precision: precision)
+    planned = _plan(grid, first_rung(_load(grid, data)), lambda precision: precision)
     _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
     for line in finding_lines(planned.plan):
         _print(line)

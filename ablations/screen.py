@@ -106,6 +106,30 @@ def screen(grid: GridSpec, run_rung: RunRung) -> Screened:
     return Screened(parse_grid(narrowed, grid.study), tuple(rounds))
 
 
+def first_rung(grid: GridSpec) -> GridSpec:
+    """What can be planned before anything has run: the first rung of a screen, else the grid itself."""
+    design = check_screen(grid)
+    if design is None:
+        return grid
+    left = tuple(switch for levels in grid.levels().values() for switch in levels)
+    return rung_grid(grid, design, 1, rungs_of(grid, design)[0], left)
+
+
+def screen_lines(grid: GridSpec) -> list[str]:
+    """What the screen will do; nothing for a grid without one."""
+    design = check_screen(grid)
+    if design is None:
+        return []
+    lines = [
+        f"{'screen' if number == 1 else '':<10}{rung.num_factors} factors alone, {rung.epochs} epochs, seed "
+        f"{design.seed}: {rung.num_kept} go on (study {grid.study}-screen-{number})"
+        for number, rung in enumerate(rungs_of(grid, design), start=1)
+    ]
+    seeds = ", ".join(map(str, grid.seeds))
+    then = f"then the survivors, {design.then}, with fresh seeds {seeds}; scores of the screen judge nothing"
+    return [*lines, f"{'':<10}{then}"]
+
+
 def gains_of(study: StudyData, switches: tuple[str, ...]) -> dict[str, float | None]:
     """Switch -> how much better its arm did than its reference, in display units; None where a run is missing.
 

@@ -67,7 +67,7 @@ def render(study: StudyData) -> str:
     )
     return templates.get_template("report.html.j2").render(
         a=analysis,
-        m=make_sections(analysis, scale),
+        m=make_sections(study.plan, analysis, scale),
         plan=study.plan,
         scale=scale,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),

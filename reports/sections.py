@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pipeline.spec.study import StudyPlan
+from reports.design import alias_table, screen_table
 from reports.figures.flips import draw_flips
 from reports.figures.pareto import draw_pareto
 from reports.figures.reliability import ReliabilityPanel, draw_reliability
@@ -41,9 +43,11 @@ class Sections:
     throughput: Table | None
     pareto_figure: Markup | None
     pareto: Table | None
+    aliases: Table | None
+    screen: Table | None
 
 
-def make_sections(analysis: InDepth, scale: Scale) -> Sections:
+def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
     """Draw and tabulate."""
     examples, calibration, speed, pareto = (
         analysis.examples, analysis.calibration, analysis.speed, analysis.pareto,
@@ -62,4 +66,6 @@ def make_sections(analysis: InDepth, scale: Scale) -> Sections:
         throughput=throughput_table(speed),
         pareto_figure=draw_pareto(pareto, scale) if pareto else None,
         pareto=pareto_table(pareto, scale) if pareto else None,
+        aliases=alias_table(plan),
+        screen=screen_table(plan),
     )
