@@ -83,15 +83,13 @@ def report(found: StudyData, num_studies: int, num_seeds: int) -> None:
             spreads.append(analysis.noise_floor.sd)
     limits = wilson(false_studies, num_studies)
     total = num_studies * len(IDLE)
-    print(
-        f"studies with a false claim: {false_studies} of {num_studies} (95% CI {limits.low:.1%} to {limits.high:.1%})"
-    )
+    middle = sorted(spreads)[len(spreads) // 2]
+    share = f"{false_studies} of {num_studies} (95% CI {limits.low:.1%} to {limits.high:.1%})"
+    print(f"studies with a false claim: {share}")
     print(f"intervals of idle factors that cover 0: {covered} of {total} ({covered / total:.1%})")
     print(f"verdicts on idle factors: {dict(idle)}")
     print(f"verdicts on label noise: {dict(harmful)}")
-    print(
-        f"sd of a run, points: median {sorted(spreads)[len(spreads) // 2]:.2f}, {min(spreads):.2f} to {max(spreads):.2f}"
-    )
+    print(f"sd of a run, points: median {middle:.2f}, {min(spreads):.2f} to {max(spreads):.2f}")
 
 
 def _covers_zero(effect: Effect) -> bool:
