@@ -121,8 +121,9 @@ def screen_lines(grid: GridSpec) -> list[str]:
     if design is None:
         return []
     lines = [
-        f"{'screen' if number == 1 else '':<10}{rung.num_factors} factors alone, {rung.epochs} epochs, seed "
-        f"{design.seed}: {rung.num_kept} go on (study {grid.study}-screen-{number})"
+        f"{'screen' if number == 1 else '':<10}{rung.num_factors} factors alone for {rung.epochs} of "
+        f"{grid.experiment(()).budget.epochs} epochs, seed {design.seed}: {rung.num_kept} go on "
+        f"(study {grid.study}-screen-{number})"
         for number, rung in enumerate(rungs_of(grid, design), start=1)
     ]
     seeds = ", ".join(map(str, grid.seeds))

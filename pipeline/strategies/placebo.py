@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from pipeline.spec.base import derive_seed
 from pipeline.spec.card import Card
 from pipeline.strategies.base import Strategy, StrategyConfig
@@ -21,12 +23,13 @@ class Placebo(Strategy["PlaceboConfig"]):
     """Renames every stream."""
 
     def stream_seed(self, seed: int) -> int:  # noqa: D102 - the hook's own docstring
-        return derive_seed(seed, "placebo")
+        return derive_seed(seed, self.config.stream)
 
 
 class PlaceboConfig(StrategyConfig):
     """Switches the placebo on."""
 
     kind: Literal["placebo"] = "placebo"
+    stream: str = Field("placebo", min_length=1, description="names the luck: another name, another placebo")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = Placebo

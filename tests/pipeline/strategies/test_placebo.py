@@ -32,3 +32,9 @@ def test_it_changes_nothing_else() -> None:
     assert placebo.edit_dataset(index) is index
     assert placebo.plan_epoch(plan, 0.5) is plan
     assert placebo.wrap_loss(cross_entropy) is cross_entropy
+
+
+def test_another_stream_is_other_luck() -> None:
+    roots = {name: Chain([PlaceboConfig(stream=name)], context(0)).seed for name in ("placebo", "b", "c")}
+    assert len(set(roots.values())) == 3
+    assert roots["placebo"] == Chain([PlaceboConfig()], context(0)).seed == derive_seed(0, "placebo")
