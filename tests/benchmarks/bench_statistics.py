@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from tests.benchmarks.proof import coverage, false_claims, means, more_seeds, same_runs
+from tests.benchmarks.proof import coverage, false_claims, gate, means, more_seeds, same_runs
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "STATISTICS_PROOF.md"
 MEASURED = "\n## Measured\n"
@@ -43,6 +43,7 @@ PARTS = {
     "means": Part("Against comparing the means", means.section, FULL_STUDIES, 20261127),
     "same_runs": Part("Factorial against one at a time", same_runs.section, 10_000, 20261128),
     "more_seeds": Part("More seeds", more_seeds.section, 20_000, 20261129),
+    "gate": Part("The gate before McNemar's test", gate.section, 1_000, 20261131),
 }
 
 

@@ -57,7 +57,7 @@ def by_moderation(prior_df: float) -> Estimator:
     return estimates
 
 
-METHODS: dict[Method, Estimator] = {
+METHODS: dict[str, Estimator] = {
     Method.PAIRED: by_pairs,
     Method.POOLED: by_pooling,
     Method.MODERATED: by_moderation(PRIOR_DF),

@@ -7,7 +7,6 @@ import numpy as np
 
 from reports.analysis import analyse
 from reports.results import Analysis, Effect
-from reports.stats.verdict import Verdict
 from tests.benchmarks.proof.draws import Luck
 from tests.benchmarks.proof.shares import Share, markdown, share
 from tests.benchmarks.proof.studies import planned_study, with_scores
@@ -33,7 +32,6 @@ class FalseClaims:
     num_comparisons: int
     any_claim: Share  # studies with a "helps" or a "hurts" among the planned comparisons
     placebo: Share  # studies whose placebo was found to do something
-    suggestive: Share  # of comparisons
     unadjusted: Share  # studies with an interval of 95% that leaves 0 out: what a reader without Holm would claim
 
 
@@ -50,9 +48,6 @@ def count_false_claims(
         num_comparisons=found[0].num_comparisons,
         any_claim=share([claims_something(analysis) for analysis in found]),
         placebo=share([analysis.controls[0].as_expected is False for analysis in found]),
-        suggestive=share(
-            [np.mean([effect.verdict is Verdict.SUGGESTIVE for effect in planned(analysis)]) for analysis in found]
-        ),
         unadjusted=share([excludes_zero(analysis) for analysis in found]),
     )
 
