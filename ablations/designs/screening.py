@@ -21,7 +21,12 @@ class PlackettBurman(Frozen):
     """A screen: which of many factors are worth a closer look (Plackett & Burman 1946, Biometrika 33)."""
 
     kind: Literal["plackett_burman"] = "plackett_burman"
-    cells: int | None = Field(None, ge=4, le=MAX_CELLS, description="a multiple of 4; default: the fewest that do")
+    cells: int | None = Field(
+        None,
+        ge=4,
+        le=MAX_CELLS,
+        description="a multiple of 4; default: the fewest in which no main effect is wholly mixed with an interaction",
+    )
     fold_over: bool = Field(False, description="add every cell's opposite: mains are clear of two-way interactions")
 
     def lay_out(self, groups: Sequence[Group]) -> Layout:
@@ -31,7 +36,7 @@ class PlackettBurman(Frozen):
             SpecError: a factor has levels or needs, or there is no such design.
         """
         factors = on_or_off_only(groups, self.kind)
-        num_cells = self.cells or num_cells_for(len(factors))
+        num_cells = self.cells or num_cells_for(len(factors), self.fold_over)
         sets = screen_sets(factors, num_cells)
         notes = [f"Plackett-Burman screen in {num_cells} cells: main effects of {len(factors)} factors only"]
         if self.fold_over:
@@ -45,14 +50,21 @@ class PlackettBurman(Frozen):
         return fitted_layout(self.kind, groups, sets, notes)
 
 
-def num_cells_for(num_factors: int) -> int:
-    """The fewest cells of a Plackett-Burman design for this many factors.
+def num_cells_for(num_factors: int, fold_over: bool = False) -> int:
+    """The fewest cells of a Plackett-Burman design that can judge this many factors.
+
+    Five factors would fit into 8 cells, but there each main effect is one with an interaction, and no verdict is
+    possible; in 12 cells it has a third of each. With every cell's opposite, no such care is needed.
 
     Raises:
         SpecError: there are too many factors.
     """
-    for num_cells in range(4, MAX_CELLS + 1, 4):
-        if num_cells > num_factors and can_be_built(num_cells):
+    sizes = [n for n in range(4, MAX_CELLS + 1, 4) if n > num_factors and can_be_built(n)]
+    if fold_over and sizes:
+        return sizes[0]
+    for num_cells in sizes:
+        regular = num_cells & (num_cells - 1) == 0
+        if num_factors <= num_cells // 2 if regular else _is_paley(num_cells):
             return num_cells
     raise SpecError(f"design plackett_burman: takes up to {MAX_CELLS - 1} factors, not {num_factors}")
 

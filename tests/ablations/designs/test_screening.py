@@ -81,9 +81,33 @@ def test_sixteen_cells_are_a_regular_fraction_of_the_best_resolution() -> None:
 
 
 def test_the_fewest_cells_that_do() -> None:
-    assert [num_cells_for(k) for k in (1, 3, 4, 7, 8, 11, 12, 15, 19, 20, 23, 24)] == [
-        4, 4, 8, 8, 12, 12, 16, 16, 20, 24, 24, 32,
-    ]  # fmt: skip
+    numbers = (1, 3, 4, 7, 8, 11, 12, 15, 19, 20, 23, 24)
+    with_opposites = [4, 4, 8, 8, 12, 12, 16, 16, 20, 24, 24, 32]
+    assert [num_cells_for(k, fold_over=True) for k in numbers] == with_opposites, "4 ceil((k + 1) / 4), but for 28"
+    assert [num_cells_for(k) for k in numbers] == [4, 8, 8, 12, 12, 12, 20, 20, 20, 24, 24, 44]
+
+
+@pytest.mark.parametrize("num_factors", range(2, 25))
+def test_by_default_no_main_effect_is_wholly_mixed_with_an_interaction(num_factors: int) -> None:
+    factors = [f"f{i}" for i in range(num_factors)]
+    layout = lay_out(PlackettBurman(), plain_groups(factors), ())
+    cells = [
+        cell for cell in layout.cells if cell.name != "full"
+    ]  # where it was appended, it is no part of the balance
+    columns = {f: np.array([1 if f in cell.factors else -1 for cell in cells]) for f in factors}
+    size = num_cells_for(num_factors)
+    for main in factors:
+        for one, other in combinations([f for f in factors if f != main], 2):
+            assert abs(np.sum(columns[main] * columns[one] * columns[other])) < size - 1
+    assert not any(comparison.confounded for comparison in layout.comparisons)
+
+
+def test_a_design_that_could_judge_nothing_is_still_there_for_who_asks_for_it() -> None:
+    layout = lay_out(PlackettBurman(cells=8), plain_groups("abcde"), ())
+    assert all(comparison.confounded for comparison in layout.comparisons)
+
+
+def test_what_paley_does_not_build() -> None:
     assert not can_be_built(28), "27 is a power of a prime, which Paley's construction here does not take"
 
 
