@@ -95,7 +95,7 @@ def run(
     from ablations.rung import train_rung
     from ablations.runner import finished_keys, precision_of_hardware, run_study
     from ablations.screen import screen, screen_lines
-    from reports.findings import finding_lines
+    from reports.analysis.findings import finding_lines
 
     place = Home.resolve(home)
     asked = _load(grid, data)
@@ -156,7 +156,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
     from ablations.screen import first_rung
-    from reports.findings import finding_lines
+    from reports.analysis.findings import finding_lines
 
     planned = _plan(grid, first_rung(_load(grid, data)), lambda precision: precision)
     _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
@@ -209,9 +209,9 @@ def status(
     """Say how far each study is. Example: ablate status."""
     from ablations.home import Home
     from ablations.store import list_studies
-    from reports.completeness import assess_completeness
-    from reports.load import load_study
-    from reports.text import status_text
+    from reports.analysis.completeness import assess_completeness
+    from reports.formats.text import status_text
+    from reports.records.load import load_study
 
     place = Home.resolve(home)
     names = [study] if study else list_studies(place)

@@ -33,8 +33,8 @@ def compare(
     Example: ablate compare digits-demo full bare --min-delta 0.5
     """
     from ablations.home import Home
-    from reports.compare import Question, Wanted, compare_arms
-    from reports.load import load_study
+    from reports.analysis.compare import Question, Wanted, compare_arms
+    from reports.records.load import load_study
 
     if margin is not None and min_delta is not None:
         raise SpecError("--margin and --min-delta are two questions; ask one at a time")

@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from ablations.queue import Snapshot, State
-from reports.results import Analysis
-from reports.text import short_columns, verdict_rows
+from reports.formats.text import short_columns, verdict_rows
+from reports.results.study import Analysis
 
 LOG_EVERY_S = 15.0
 

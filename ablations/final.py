@@ -21,8 +21,8 @@ from pipeline.spec.records import FinalScore, Status
 from pipeline.training.job import StageJob, utc_now
 from pipeline.training.predict import score_run
 from pipeline.training.team import Team
-from reports.analysis import analyse
-from reports.load import load_study
+from reports.analysis.study import analyse
+from reports.records.load import load_study
 
 
 def score_study(home: Home, study: str, data_path: str | None) -> str:

@@ -9,10 +9,10 @@ from ablations.display import duration, verdict_table
 from ablations.home import Home
 from ablations.mlflow_projection import tracking_uri
 from ablations.runner import Outcome
-from reports.analysis import analyse
-from reports.findings import finding_lines
-from reports.load import load_study
-from reports.text import to_json
+from reports.analysis.findings import finding_lines
+from reports.analysis.study import analyse
+from reports.formats.text import to_json
+from reports.records.load import load_study
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
 EXIT_FAILED, EXIT_INTERRUPTED = 3, 130

@@ -11,14 +11,14 @@ from pipeline.spec.errors import SpecError
 from pipeline.spec.more_seeds import Looks, MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.records import RunRecord
 from pipeline.spec.study import StudyPlan
-from reports.analysis import analyse
-from reports.completeness import assess_completeness
-from reports.load import HomeFiles, StudyData, pick_records
+from reports.analysis.completeness import assess_completeness
+from reports.analysis.study import analyse
+from reports.analysis.two_stages import first_stage
+from reports.records.load import HomeFiles, StudyData, pick_records
 from reports.scale import Scale, scale_of_metric
 from reports.stats.looks import constant_alpha
 from reports.stats.power import ALPHA
 from reports.stats.two_stage import seeds_for
-from reports.two_stages import first_stage
 
 NO_RULE = (
     "--add-seeds: the grid declares no rule for more seeds; adding them after a look at the results is optional "

@@ -6,7 +6,7 @@ from ablations.planned import Planned
 from ablations.promise import num_results
 from pipeline.spec.more_seeds import Looks, Precision
 from pipeline.spec.study import StudyPlan
-from reports.plan_changes import changes, names_text, rule_text
+from reports.analysis.plan_changes import changes, names_text, rule_text
 
 INDENT = " " * 10
 

@@ -20,8 +20,8 @@ from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
 from pipeline.spec.study import StudyPlan
 from pipeline.training.precision import number_format
-from reports.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
-from reports.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
+from reports.analysis.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
+from reports.analysis.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, smallest_detectable
 
 BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size

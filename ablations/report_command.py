@@ -31,14 +31,14 @@ def report(
 ) -> None:
     """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
     from ablations.home import Home
-    from reports.analysis import analyse
-    from reports.csv_text import to_csv
-    from reports.html import write_report
-    from reports.in_depth import analyse_in_depth
-    from reports.latex import to_latex
-    from reports.load import load_study
-    from reports.load_mlflow import load_study_from_mlflow
-    from reports.text import to_json, to_markdown
+    from reports.analysis.in_depth import analyse_in_depth
+    from reports.analysis.study import analyse
+    from reports.formats.csv_text import to_csv
+    from reports.formats.latex import to_latex
+    from reports.formats.text import to_json, to_markdown
+    from reports.page.html import write_report
+    from reports.records.load import load_study
+    from reports.records.load_mlflow import load_study_from_mlflow
 
     if fmt not in FORMATS:
         raise SpecError(f"--format: {fmt!r} is not one of {', '.join(FORMATS)}")

@@ -4,7 +4,7 @@ from ablations.grid import GridSpec
 from ablations.home import Home
 from ablations.plan import build_plan
 from ablations.runner import precision_of_hardware, run_study
-from reports.load import StudyData, load_study
+from reports.records.load import StudyData, load_study
 
 
 def train_rung(rung: GridSpec, home: Home) -> StudyData:

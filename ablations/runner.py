@@ -35,8 +35,8 @@ from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, TimingJob, failed_result
 from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
-from reports.html import write_report
-from reports.load import load_study
+from reports.page.html import write_report
+from reports.records.load import load_study
 
 POLL_S = 0.5
 # Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would

@@ -11,7 +11,7 @@ from ablations.grid import GridSpec, parse_grid
 from ablations.planned import Planned
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.study import ScreenRound
-from reports.load import StudyData
+from reports.records.load import StudyData
 from reports.scale import scale_of_metric
 
 RunRung = Callable[[GridSpec], StudyData]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.spec.study import Comparison, Context, StudyPlan
-from reports.results import Effect, Range
+from reports.results.study import Effect, Range
 from reports.scale import Scale
 from reports.stats.verdict import Explored
 

@@ -8,10 +8,10 @@ import pytest
 
 from ablations.home import Home
 from ablations.store import read_final_scores, read_plan_entries
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.load_mlflow import load_study_from_mlflow
-from reports.results import Analysis
+from reports.analysis.study import analyse
+from reports.records.load import load_study
+from reports.records.load_mlflow import load_study_from_mlflow
+from reports.results.study import Analysis
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]

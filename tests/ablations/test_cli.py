@@ -10,7 +10,7 @@ import typer
 
 from ablations import cli
 from ablations.home import Home
-from reports.load import load_study
+from reports.records.load import load_study
 from tests.ablations.grids import HEAD
 from tests.ablations.kept_results import keep_study, study_plan
 from tests.ablations.studies import CommandResult, ablate, write_grid

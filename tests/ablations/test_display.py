@@ -5,7 +5,7 @@ from rich.console import Console
 
 from ablations.display import Progress, duration, verdict_table
 from ablations.queue import Snapshot, State
-from reports.analysis import analyse
+from reports.analysis.study import analyse
 from tests.reports.factorial import factorial_study
 
 

@@ -14,10 +14,10 @@ from ablations.runner import Outcome, job_of
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.sources import scan
 from pipeline.spec.data import Digits
-from reports.analysis import analyse
-from reports.html import write_report
-from reports.load import load_study
-from reports.results import Effect
+from reports.analysis.study import analyse
+from reports.page.html import write_report
+from reports.records.load import load_study
+from reports.results.study import Effect
 from reports.stats.verdict import Verdict
 from tests.ablations.studies import CommandResult, ablate, write_grid
 from tests.pipeline.conftest import prepared_here

@@ -7,7 +7,7 @@ import pytest
 
 from ablations.home import Home
 from ablations.store import read_records
-from reports.load_mlflow import load_study_from_mlflow
+from reports.records.load_mlflow import load_study_from_mlflow
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(300)]

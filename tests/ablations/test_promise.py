@@ -14,7 +14,7 @@ from ablations.promise import keep_promise, num_results
 from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import Promise
 from pipeline.training.environment import code_version
-from reports.load import load_study
+from reports.records.load import load_study
 from tests.ablations.grids import MIXUP, SMOOTHING, grid, plan_of
 from tests.ablations.kept_results import failed, finished
 

@@ -11,7 +11,7 @@ from ablations.grid import GridSpec
 from ablations.screen import Screened, screen
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import Cost, Environment, Failure, RunRecord, Status
-from reports.load import StudyData
+from reports.records.load import StudyData
 from tests.ablations.grids import COSINE, MIXUP, SMOOTHING, grid, plan_of
 
 ENVIRONMENT = Environment(

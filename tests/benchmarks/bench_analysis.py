@@ -18,9 +18,9 @@ import numpy as np
 
 from pipeline.spec.records import Cost, Curves, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import Arm, StudyPlan
-from reports.analysis import analyse
-from reports.html import render
-from reports.load import load_study
+from reports.analysis.study import analyse
+from reports.page.html import render
+from reports.records.load import load_study
 from tests.benchmarks.bench_queue import make_plan
 from tests.benchmarks.proof.draws import Luck
 from tests.benchmarks.proof.studies import ENVIRONMENT, PT_PER_SD, planned_study

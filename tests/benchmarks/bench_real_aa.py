@@ -14,9 +14,9 @@ from ablations.grid import parse_grid
 from ablations.home import Home
 from ablations.plan import build_plan
 from ablations.runner import precision_of_hardware, run_study
-from reports.analysis import analyse
-from reports.load import StudyData, load_study
-from reports.results import Effect
+from reports.analysis.study import analyse
+from reports.records.load import StudyData, load_study
+from reports.results.study import Effect
 from reports.stats.proportion import wilson
 
 IDLE = ("a", "b", "c", "d")

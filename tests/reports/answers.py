@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.load import StudyData
+from reports.records.load import StudyData
 from tests.reports.test_effects import study_of
 
 Right = Mapping[str, np.ndarray]

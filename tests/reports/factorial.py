@@ -8,7 +8,7 @@ from math import factorial
 import numpy as np
 
 from pipeline.spec.study import Arm, Comparison, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.load import StudyData
+from reports.records.load import StudyData
 from tests.reports.test_effects import NoFiles, make_record
 
 FACTORS = ("a", "b", "c")

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.results import Analysis
+from reports.analysis.study import analyse
+from reports.records.load import load_study
+from reports.results.study import Analysis
 from reports.stats.estimate import Method
 from tests.reports.fixtures import FACTORS, Options, write_home
 

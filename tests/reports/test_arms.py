@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.spec.study import StudyPlan
-from reports.arms import bare_arm, pairing
-from reports.load import StudyData
+from reports.analysis.arms import bare_arm, pairing
+from reports.records.load import StudyData
 from reports.scale import scale_of
 from tests.reports.test_effects import NoFiles, study_of
 

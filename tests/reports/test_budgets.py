@@ -1,10 +1,10 @@
 from pathlib import Path
 
-from reports.analysis import analyse
-from reports.budgets import epoch_differences
-from reports.html import render
-from reports.load import StudyData, load_study
-from reports.text import to_markdown
+from reports.analysis.budgets import epoch_differences
+from reports.analysis.study import analyse
+from reports.formats.text import to_markdown
+from reports.page.html import render
+from reports.records.load import StudyData, load_study
 from tests.reports.fixtures import Options, write_home
 
 SENTENCE = (

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.calibration import analyse_calibration
-from reports.load import StudyData, load_study
-from reports.predictions import read_answers
-from reports.results_in_depth import CalibrationAnalysis
+from reports.analysis.calibration import analyse_calibration
+from reports.records.load import StudyData, load_study
+from reports.records.predictions import read_answers
+from reports.results.in_depth import CalibrationAnalysis
 from tests.reports.answers import answered
 from tests.reports.fixtures import Options, write_home
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from reports.completeness import assess_completeness
-from reports.load import load_study
+from reports.analysis.completeness import assess_completeness
+from reports.records.load import load_study
 from tests.reports.fixtures import Options, write_home
 
 

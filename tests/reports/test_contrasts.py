@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.spec.study import Comparison, Context
-from reports.analysis import analyse
-from reports.completeness import assess_completeness
-from reports.effects import judge
-from reports.html import render
-from reports.results import Analysis, Effect
+from reports.analysis.completeness import assess_completeness
+from reports.analysis.effects import judge
+from reports.analysis.study import analyse
+from reports.page.html import render
+from reports.results.study import Analysis, Effect
 from reports.stats.estimate import Method
 from reports.stats.multiplicity import benjamini_hochberg, holm
 from reports.stats.verdict import Verdict

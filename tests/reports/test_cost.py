@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from pipeline.spec.records import TimingRecord
-from reports.cost import averaged_step_ratio, step_ratio
-from reports.load import StudyData
+from reports.analysis.cost import averaged_step_ratio, step_ratio
+from reports.records.load import StudyData
 from tests.reports.fixtures import ENVIRONMENT
 from tests.reports.test_effects import NoFiles, study_of
 

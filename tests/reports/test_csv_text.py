@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.analysis import analyse
-from reports.csv_text import to_csv
-from reports.load import load_study
+from reports.analysis.study import analyse
+from reports.formats.csv_text import to_csv
+from reports.records.load import load_study
 from tests.reports.fixtures import Options, write_home
 
 

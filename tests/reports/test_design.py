@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.spec.study import Alias, ScreenRound, StudyPlan
-from reports.design import alias_table, screen_table
-from reports.html import render
-from reports.load import load_study
+from reports.page.design import alias_table, screen_table
+from reports.page.html import render
+from reports.records.load import load_study
 from tests.reports.fixtures import Options, make_plan, write_home
 
 ALIASES = (

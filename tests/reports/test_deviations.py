@@ -9,12 +9,12 @@ from pipeline.spec.more_seeds import Looks, MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import RunRecord
 from pipeline.spec.study import Metric, StudyPlan
-from reports.analysis import analyse
-from reports.html import render
-from reports.load import load_study
-from reports.plan_changes import changes, names_text, rule_text
-from reports.results_plan import AsPlanned
-from reports.text import to_json, to_markdown
+from reports.analysis.plan_changes import changes, names_text, rule_text
+from reports.analysis.study import analyse
+from reports.formats.text import to_json, to_markdown
+from reports.page.html import render
+from reports.records.load import load_study
+from reports.results.plan import AsPlanned
 from tests.reports.fixtures import ENVIRONMENT, Options, make_plan, write_home, write_plan
 
 NO_FAILURE = Options(fail=(), pictures=False)

@@ -9,10 +9,10 @@ from scipy import stats
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import Failure, RunRecord, Status
 from pipeline.spec.study import Arm, Comparison, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.completeness import assess_completeness
-from reports.effects import Judged, judge
-from reports.load import StudyData
-from reports.results import Effect
+from reports.analysis.completeness import assess_completeness
+from reports.analysis.effects import Judged, judge
+from reports.records.load import StudyData
+from reports.results.study import Effect
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 from tests.reports.fixtures import ENVIRONMENT

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from reports.contrast import difference
-from reports.estimates import estimate_all, fit_cells, make_contrast, make_family, score_matrix
+from reports.analysis.contrast import difference
+from reports.analysis.estimates import estimate_all, fit_cells, make_contrast, make_family, score_matrix
 from reports.scale import scale_of
 from reports.stats.estimate import Method
 from tests.reports.test_effects import BARE, BETTER, study_of

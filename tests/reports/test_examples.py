@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.examples import analyse_examples
-from reports.load import StudyData
-from reports.predictions import read_answers
-from reports.results_in_depth import ExampleAnalysis
+from reports.analysis.examples import analyse_examples
+from reports.records.load import StudyData
+from reports.records.predictions import read_answers
+from reports.results.in_depth import ExampleAnalysis
 from tests.reports.answers import MemoryFiles, answered
 
 

@@ -7,9 +7,9 @@ from statistics import mean, stdev
 import pytest
 
 from pipeline.spec.records import FinalScore
-from reports.final import final_scores
-from reports.html import render
-from reports.load import StudyData, load_study
+from reports.page.final import final_scores
+from reports.page.html import render
+from reports.records.load import StudyData, load_study
 from tests.reports.fixtures import write_home
 
 

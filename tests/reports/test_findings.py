@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.spec.study import SkippedArm, StudyPlan, Undeclared
-from reports.analysis import analyse
-from reports.findings import (
+from reports.analysis.findings import (
     blocking_arm,
     changes_nothing,
     describe_undeclared,
@@ -16,10 +15,11 @@ from reports.findings import (
     skipped_by_reason,
     why_skipped,
 )
-from reports.html import render
-from reports.load import StudyData, load_study
+from reports.analysis.study import analyse
+from reports.formats.text import status_text, to_json, to_markdown, verdict_rows
+from reports.page.html import render
+from reports.records.load import StudyData, load_study
 from reports.stats.verdict import Verdict
-from reports.text import status_text, to_json, to_markdown, verdict_rows
 from tests.reports.fixtures import FACTORS, Options, make_plan, with_undeclared, without_full, write_home, write_plan
 
 EVIL = "mixup clashes with <script>alert(2)</script> & co | <b>both</b> mix"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.html import write_report
-from reports.load import load_study
+from reports.page.html import write_report
+from reports.records.load import load_study
 from tests.reports.fixtures import Options, write_home
 
 VOID = {"meta", "img", "br", "line", "circle", "rect", "polyline", "path"}

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.analysis import analyse
-from reports.in_depth import analyse_in_depth
-from reports.load import RunFiles, StudyData, load_study
-from reports.results import Analysis
+from reports.analysis.in_depth import analyse_in_depth
+from reports.analysis.study import analyse
+from reports.records.load import RunFiles, StudyData, load_study
+from reports.results.study import Analysis
 from tests.reports.fixtures import Options, write_home
 
 

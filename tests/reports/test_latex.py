@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.analysis import analyse
-from reports.latex import escape, to_latex
-from reports.load import load_study
-from reports.results import Analysis
-from reports.text import columns, footnote, verdict_rows
+from reports.analysis.study import analyse
+from reports.formats.latex import escape, to_latex
+from reports.formats.text import columns, footnote, verdict_rows
+from reports.records.load import load_study
+from reports.results.study import Analysis
 from tests.reports.fixtures import FACTORS, Options, write_home, write_plan
 
 SPECIAL = "\\{}&%$#_~^<>|"

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import Failure, RunRecord, Status
-from reports.load import load_study, parse_lines, pick_records
+from reports.records.load import load_study, parse_lines, pick_records
 from tests.reports.fixtures import Options, write_home
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, run_key
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.load_mlflow import load_study_from_mlflow
+from reports.analysis.study import analyse
+from reports.records.load import load_study
+from reports.records.load_mlflow import load_study_from_mlflow
 from tests.reports.fixtures import Options, write_home
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.analysis import analyse
-from reports.html import render
-from reports.load import StudyData, load_study
-from reports.results import Analysis, Effect
+from reports.analysis.study import analyse
+from reports.formats.text import to_json, to_markdown, verdict_rows
+from reports.page.html import render
+from reports.records.load import StudyData, load_study
+from reports.results.study import Analysis, Effect
 from reports.stats.verdict import Verdict
-from reports.text import to_json, to_markdown, verdict_rows
 from tests.reports.fixtures import Options, train_alike, write_home, write_plan
 
 

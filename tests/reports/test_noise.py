@@ -11,17 +11,17 @@ from scipy import stats
 
 from pipeline.spec.records import run_key
 from pipeline.spec.study import Arm, Comparison, PlannedStage, StudyPlan
-from reports.analysis import analyse
-from reports.completeness import assess_completeness
-from reports.effects import judge
-from reports.estimates import fit_cells
-from reports.html import render
-from reports.load import StudyData, load_study, pick_records
-from reports.noise import noise_floor, repeats, reruns
-from reports.noise_results import NoiseFloor
-from reports.results import Analysis
+from reports.analysis.completeness import assess_completeness
+from reports.analysis.effects import judge
+from reports.analysis.estimates import fit_cells
+from reports.analysis.noise import noise_floor, repeats, reruns
+from reports.analysis.study import analyse
+from reports.formats.text import to_markdown
+from reports.page.html import render
+from reports.records.load import StudyData, load_study, pick_records
+from reports.results.noise import NoiseFloor
+from reports.results.study import Analysis
 from reports.scale import scale_of
-from reports.text import to_markdown
 from tests.reports.fixtures import Options, make_plan, train_alike, write_home, write_plan
 from tests.reports.test_effects import NoFiles, make_record, study_of
 

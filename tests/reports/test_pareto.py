@@ -3,9 +3,9 @@ import pytest
 from scipy import stats
 
 from pipeline.spec.records import Cost, TimingRecord
-from reports.load import StudyData
-from reports.pareto import analyse_pareto
-from reports.results_in_depth import ParetoAnalysis
+from reports.analysis.pareto import analyse_pareto
+from reports.records.load import StudyData
+from reports.results.in_depth import ParetoAnalysis
 from tests.reports.fixtures import ENVIRONMENT
 from tests.reports.test_effects import study_of
 

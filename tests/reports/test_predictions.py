@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import run_key
-from reports.load import StudyData, load_study
-from reports.predictions import read_answers
+from reports.records.load import StudyData, load_study
+from reports.records.predictions import read_answers
 from tests.reports.fixtures import Options, write_home
 
 

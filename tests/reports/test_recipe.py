@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.spec.study import Arm, Context, StudyPlan
-from reports.recipe import recipe_to_keep
-from reports.results import Effect
+from reports.analysis.recipe import recipe_to_keep
+from reports.results.study import Effect
 from reports.stats.verdict import Verdict
 from tests.reports.fixtures import BASE, PATCHES, Options, make_plan, without_full
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.results import Analysis, Effect
+from reports.analysis.study import analyse
+from reports.records.load import load_study
+from reports.results.study import Analysis, Effect
 from tests.reports.fixtures import Options, train_alike, write_home
 
 

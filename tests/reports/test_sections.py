@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from reports.html import write_report
-from reports.in_depth import analyse_in_depth
-from reports.load import StudyData, load_study
-from reports.results_in_depth import InDepth
+from reports.analysis.in_depth import analyse_in_depth
+from reports.page.html import write_report
+from reports.page.sections import Sections, make_sections
+from reports.page.tables_in_depth import MAX_CLASS_ROWS
+from reports.records.load import StudyData, load_study
+from reports.results.in_depth import InDepth
 from reports.scale import scale_of_metric
-from reports.sections import Sections, make_sections
-from reports.tables_in_depth import MAX_CLASS_ROWS
 from tests.reports.fixtures import Options, write_home, write_plan
 from tests.reports.test_html import Page
 

@@ -4,7 +4,7 @@ import pytest
 import statsmodels.formula.api as smf
 from pandas import DataFrame
 
-from reports.analysis import analyse
+from reports.analysis.study import analyse
 from tests.reports.factorial import CELLS, SCORES, SHARES, at_level, factorial_study, name_of
 
 

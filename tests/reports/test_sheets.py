@@ -1,8 +1,8 @@
 import base64
 from pathlib import Path
 
-from reports.load import load_study
-from reports.sheets import batch_sheets
+from reports.page.sheets import batch_sheets
+from reports.records.load import load_study
 from tests.reports.fixtures import write_home
 
 

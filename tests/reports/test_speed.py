@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from pipeline.spec.records import Cost, Curves, TimingRecord
-from reports.load import StudyData
-from reports.speed import analyse_speed
+from reports.analysis.speed import analyse_speed
+from reports.records.load import StudyData
 from tests.reports.fixtures import ENVIRONMENT
 from tests.reports.test_effects import make_record, study_of
 

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.spec.records import Cost
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.results import Range, SecondaryEffect
+from reports.analysis.study import analyse
+from reports.page.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
+from reports.page.tables import duration as shown_duration
+from reports.records.load import load_study
+from reports.results.study import Range, SecondaryEffect
 from reports.scale import scale_of_metric
-from reports.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
-from reports.tables import duration as shown_duration
 from tests.reports.fixtures import Options, write_home
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.spec.study import Comparison
-from reports.analysis import analyse
-from reports.load import load_study
-from reports.results import Analysis
-from reports.text import columns, short_columns, to_json, to_markdown, verdict_rows
+from reports.analysis.study import analyse
+from reports.formats.text import columns, short_columns, to_json, to_markdown, verdict_rows
+from reports.records.load import load_study
+from reports.results.study import Analysis
 from tests.reports.factorial import INTERACTIONS, MAIN, SCORES, at_level, factorial_study
 from tests.reports.fixtures import FACTORS, Options, write_home
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.spec.records import Curves, run_key
-from reports.load import StudyData, load_study
-from reports.traces import same_metrics, same_trace
+from reports.records.load import StudyData, load_study
+from reports.records.traces import same_metrics, same_trace
 from tests.reports.fixtures import Options, train_alike, write_home
 
 

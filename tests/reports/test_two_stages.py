@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from pipeline.spec.more_seeds import Looks, Precision
-from reports.analysis import analyse
-from reports.load import StudyData
+from reports.analysis.study import analyse
+from reports.analysis.two_stages import first_stage
+from reports.records.load import StudyData
 from reports.stats.estimate import Method
-from reports.two_stages import first_stage
 from tests.reports.factorial import MAIN, SCORES, factorial_study
 from tests.reports.test_effects import study_of
 

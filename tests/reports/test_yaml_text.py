@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reports.yaml_text import to_yaml
+from reports.formats.yaml_text import to_yaml
 from tests.reports.fixtures import Options, make_plan
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis import analyse
-from reports.results import Analysis, Effect
+from reports.analysis.study import analyse
+from reports.results.study import Analysis, Effect
 from tests.benchmarks.proof.draws import Luck
 from tests.benchmarks.proof.shares import Share, markdown, share
 from tests.benchmarks.proof.studies import planned_study, with_scores

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.spec.study import StudyPlan
-from reports.analysis import analyse
+from reports.analysis.study import analyse
 from reports.stats.estimate import Estimate
 from reports.stats.multiplicity import holm
 from reports.stats.pooled import fit_two_way

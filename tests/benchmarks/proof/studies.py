@@ -8,7 +8,7 @@ import numpy as np
 from ablations.designs import AddOneIn, AnyDesign, BothWays, Fractional, lay_out, plain_groups
 from pipeline.spec.records import Environment, RunRecord, Status
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.load import RunId, StudyData
+from reports.records.load import RunId, StudyData
 
 PT_PER_SD = 0.5
 """Percentage points of top-1 in one sd of a run: about what small networks on small data have."""

@@ -1,9 +1,9 @@
 import re
 from itertools import pairwise
 
-from reports.figures.cost import draw_cost
-from reports.figures.labels import LABEL_GAP_PX
-from reports.results import CostRatio, Effect, Range
+from reports.page.figures.cost import draw_cost
+from reports.page.figures.labels import LABEL_GAP_PX
+from reports.results.study import CostRatio, Effect, Range
 from reports.scale import scale_of
 from reports.stats.verdict import Verdict
 

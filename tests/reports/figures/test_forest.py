@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.spec.study import Context
-from reports.figures.forest import draw_forest, tone_of
-from reports.results import Effect, Range
+from reports.page.figures.forest import draw_forest, tone_of
+from reports.results.study import Effect, Range
 from reports.scale import scale_of
 from reports.stats.verdict import Verdict
 
@@ -51,7 +51,7 @@ def test_tones(verdict: Verdict, tone: str) -> None:
 
 
 def test_the_style_sheet_knows_every_tone() -> None:
-    style = (Path(__file__).parents[3] / "reports" / "templates" / "report.css").read_text()
+    style = (Path(__file__).parents[3] / "reports" / "page" / "templates" / "report.css").read_text()
     tones = {tone_of(effect("a", "added to bare", 0.0, verdict)) for verdict in Verdict}
     for tone in tones:
         for part in ("ci", "point", "seed", "pill", "mark"):

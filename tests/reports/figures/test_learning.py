@@ -3,8 +3,8 @@ from pathlib import Path
 
 from pipeline.spec.records import Curves
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.figures.learning import LEFT, RIGHT, draw_learning
-from reports.load import RunId, StudyData, load_study
+from reports.page.figures.learning import LEFT, RIGHT, draw_learning
+from reports.records.load import RunId, StudyData, load_study
 from reports.scale import scale_of
 from tests.reports.fixtures import Options, write_home
 

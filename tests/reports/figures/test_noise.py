@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from reports.figures.noise import draw_differences, draw_repeats, noise_band, noise_half_width
-from reports.figures.svg import Axis
-from reports.noise import repeats
+from reports.analysis.noise import repeats
+from reports.page.figures.noise import draw_differences, draw_repeats, noise_band, noise_half_width
+from reports.page.figures.svg import Axis
 from reports.scale import scale_of
 from tests.reports.test_noise import R18, A, B, baseline, floor_of, study_of
 

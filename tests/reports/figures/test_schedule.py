@@ -6,7 +6,7 @@ import pytest
 from pipeline.spec.card import Card
 from pipeline.spec.schedule import SCHEDULES, Cosine
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.figures.schedule import BOTTOM, LEFT, RIGHT, TOP, draw_schedules, planned_rates
+from reports.page.figures.schedule import BOTTOM, LEFT, RIGHT, TOP, draw_schedules, planned_rates
 from tests.reports.fixtures import Options, make_plan
 
 

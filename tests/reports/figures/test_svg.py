@@ -1,7 +1,7 @@
 import pytest
 from markupsafe import Markup
 
-from reports.figures.svg import Axis, axis_around, drawing, text
+from reports.page.figures.svg import Axis, axis_around, drawing, text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""From records to findings: estimates, verdicts, costs, and what did not go as planned."""

@@ -1,0 +1,1 @@
+"""The same findings for a terminal, for papers and for other programs."""

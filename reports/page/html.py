@@ -1,0 +1,100 @@
+"""One offline page about a study: no request to any host, readable on a phone, in the dark and on paper."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.analysis.in_depth import analyse_in_depth
+from reports.formats.text import explored_text, method_text
+from reports.formats.yaml_text import to_yaml
+from reports.page.figures.cost import draw_cost
+from reports.page.figures.forest import draw_forest
+from reports.page.figures.learning import draw_learning
+from reports.page.figures.noise import draw_differences, draw_repeats
+from reports.page.figures.schedule import draw_schedules
+from reports.page.final import final_scores
+from reports.page.sections import make_sections
+from reports.page.sheets import batch_sheets
+from reports.page.tables import (
+    answers,
+    arm_table,
+    completeness_grid,
+    control_lines,
+    effect_table,
+    noise_table,
+    provenance,
+    secondary_table,
+    spec_hashes,
+    troubles,
+)
+from reports.records.load import StudyData
+from reports.scale import scale_of_metric
+from reports.wording import level_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(study: StudyData, out: Path) -> Path:
+    """Analyse the study and write its page, replacing an older one. Returns the path written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_suffix(".partial")
+    text = render(study)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(out)  # a reader never meets half a page
+    finally:
+        partial.unlink(missing_ok=True)
+    return out
+
+
+def render(study: StudyData) -> str:
+    """The page as text."""
+    analysis = analyse_in_depth(study)
+    scale = scale_of_metric(study.plan.metric)
+    delta = study.plan.metric.delta
+    added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("report.html.j2").render(
+        a=analysis,
+        m=make_sections(study.plan, analysis, scale),
+        plan=study.plan,
+        scale=scale,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+        answers=answers(analysis, scale),
+        recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
+        grid=completeness_grid(analysis, study.plan.every_seed),
+        troubles=troubles(analysis),
+        level=level_text(analysis.level),
+        method=method_text(analysis),
+        forest=draw_forest(analysis.declared, scale, delta, analysis.noise_floor),
+        explored=explored_text(analysis),
+        explored_forest=draw_forest(analysis.explored, scale, delta, analysis.noise_floor),
+        effects=effect_table(analysis, scale),
+        secondary=secondary_table(analysis),
+        arms=arm_table(analysis),
+        panels=draw_learning(study, scale),
+        schedules=draw_schedules(study.plan),
+        cost=draw_cost(added or analysis.declared, scale, delta),
+        cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
+        sheets=batch_sheets(study),
+        control_forest=draw_forest(analysis.controls, scale, delta),
+        control_lines=control_lines(analysis),
+        noise_plots=[draw_repeats(analysis.repeats, scale), draw_differences(analysis.repeats, scale)],
+        noise_table=noise_table(analysis, scale),
+        final=final_scores(study),
+        provenance=provenance(study, analysis),
+        hashes=spec_hashes(study.plan),
+    )

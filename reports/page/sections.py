@@ -1,0 +1,71 @@
+"""What the page shows beyond the verdicts, ready for its templates."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pipeline.spec.study import StudyPlan
+from reports.page.design import alias_table, screen_table
+from reports.page.figures.flips import draw_flips
+from reports.page.figures.pareto import draw_pareto
+from reports.page.figures.reliability import ReliabilityPanel, draw_reliability
+from reports.page.figures.time_to import draw_time_to
+from reports.page.tables import Table
+from reports.page.tables_in_depth import (
+    bin_table,
+    calibration_table,
+    class_table,
+    flips_table,
+    pareto_table,
+    temperature_table,
+    throughput_table,
+    time_ratio_table,
+    time_table,
+)
+from reports.results.in_depth import InDepth
+from reports.scale import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """Figures and tables; None where there is nothing to show."""
+
+    flips_figure: Markup | None
+    flips: Table | None
+    classes: Table | None
+    reliability: tuple[ReliabilityPanel, ...]
+    calibration: Table | None
+    bins: Table | None
+    temperatures: Table | None
+    time_figure: Markup | None
+    times: Table | None
+    time_ratios: Table | None
+    throughput: Table | None
+    pareto_figure: Markup | None
+    pareto: Table | None
+    aliases: Table | None
+    screen: Table | None
+
+
+def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
+    """Draw and tabulate."""
+    examples, calibration, speed, pareto = (
+        analysis.examples, analysis.calibration, analysis.speed, analysis.pareto,
+    )  # fmt: skip
+    return Sections(
+        flips_figure=draw_flips(examples) if examples else None,
+        flips=flips_table(examples) if examples else None,
+        classes=class_table(examples) if examples else None,
+        reliability=draw_reliability(calibration) if calibration else (),
+        calibration=calibration_table(calibration) if calibration else None,
+        bins=bin_table(calibration) if calibration else None,
+        temperatures=temperature_table(calibration) if calibration else None,
+        time_figure=draw_time_to(speed),
+        times=time_table(speed),
+        time_ratios=time_ratio_table(speed) if speed.arms else None,
+        throughput=throughput_table(speed),
+        pareto_figure=draw_pareto(pareto, scale) if pareto else None,
+        pareto=pareto_table(pareto, scale) if pareto else None,
+        aliases=alias_table(plan),
+        screen=screen_table(plan),
+    )

@@ -1,0 +1,1 @@
+"""Read a study back: from its home, or from MLflow alone."""
