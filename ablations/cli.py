@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ablations.check import check
-from ablations.compare import CONTEXT, compare
-from ablations.output import write_out
-from ablations.report_command import report
+from ablations.commands.check import check
+from ablations.commands.compare import CONTEXT, compare
+from ablations.commands.output import write_out
+from ablations.commands.report import report
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
@@ -33,9 +33,9 @@ _print = typer.echo
 
 
 def _load(grid: Path, data: str | None):
-    from ablations.grid import parse_grid, with_data_path
-    from ablations.screen import check_screen
-    from ablations.yaml_file import read_yaml
+    from ablations.grid.spec import parse_grid, with_data_path
+    from ablations.grid.yaml_file import read_yaml
+    from ablations.planning.screen import check_screen
 
     spec = parse_grid(with_data_path(read_yaml(grid), data), str(grid))
     try:
@@ -55,9 +55,9 @@ def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...]
         home: where its weights are and its study may have run already; None: it is only checked.
         seeds: all to run; None: the grid's and those that a rule has added in this home.
     """
-    from ablations.more_seeds import seeds_so_far
-    from ablations.plan import build_plan
-    from ablations.store import known_plan
+    from ablations.planning.more_seeds import seeds_so_far
+    from ablations.planning.plan import build_plan
+    from ablations.records.store import known_plan
 
     if home is not None and seeds is None:
         seeds = seeds_so_far(spec, known_plan(home, spec.study))
@@ -88,13 +88,13 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
-    from ablations.finish import finish
-    from ablations.home import Home
-    from ablations.more_seeds import next_seeds
-    from ablations.plan_change_text import change_lines
-    from ablations.rung import train_rung
-    from ablations.runner import finished_keys, precision_of_hardware, run_study
-    from ablations.screen import screen, screen_lines
+    from ablations.commands.finish import finish
+    from ablations.commands.plan_change_text import change_lines
+    from ablations.planning.more_seeds import next_seeds
+    from ablations.planning.screen import screen, screen_lines
+    from ablations.records.home import Home
+    from ablations.running.rung import train_rung
+    from ablations.running.runner import finished_keys, precision_of_hardware, run_study
     from reports.analysis.findings import finding_lines
 
     place = Home.resolve(home)
@@ -127,11 +127,11 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     """Say what a grid will run, reuse and cost, and what it can detect. Example: ablate plan my.yaml."""
     import os
 
-    from ablations.home import Home
-    from ablations.lanes import cluster_size, size_lanes
-    from ablations.plan_text import plan_json, plan_lines
-    from ablations.runner import connect, finished_keys, has_cluster, precision_of_hardware
-    from ablations.screen import first_rung, screen_lines
+    from ablations.commands.plan_text import plan_json, plan_lines
+    from ablations.planning.screen import first_rung, screen_lines
+    from ablations.records.home import Home
+    from ablations.running.lanes import cluster_size, size_lanes
+    from ablations.running.runner import connect, finished_keys, has_cluster, precision_of_hardware
 
     place = Home.resolve(home)
     asked = _load(grid, data)
@@ -155,7 +155,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
-    from ablations.screen import first_rung
+    from ablations.planning.screen import first_rung
     from reports.analysis.findings import finding_lines
 
     planned = _plan(grid, first_rung(_load(grid, data)), lambda precision: precision)
@@ -167,7 +167,7 @@ def validate(grid: GridArgument, data: DataOption = None) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of grids, for editors. Example: ablate schema > grid.schema.json."""
-    from ablations.grid_schema import grid_schema
+    from ablations.grid.schema import grid_schema
 
     _print(json.dumps(grid_schema(), indent=2))
 
@@ -178,7 +178,7 @@ def init(
     out: Annotated[Path | None, typer.Option("--out", help="Write here instead of printing.")] = None,
 ) -> None:
     """Look at the images and write a commented starter grid. Example: ablate init photos --out grid.yaml."""
-    from ablations.starter import starter_grid
+    from ablations.commands.starter import starter_grid
 
     text = starter_grid(folder)
     if out is None:
@@ -193,7 +193,7 @@ def init(
 @app.command()
 def strategies(name: Annotated[str | None, typer.Argument(help="A name, or package.module:Name.")] = None) -> None:
     """List the catalogue, or show one card. Example: ablate strategies mixup."""
-    from ablations.cards import card_lines, catalogue_lines
+    from ablations.commands.cards import card_lines, catalogue_lines
 
     _print("\n".join(catalogue_lines() if name is None else card_lines(name)))
 
@@ -207,8 +207,8 @@ def status(
     study: Annotated[str | None, typer.Argument(help="One study; default: all.")] = None, home: HomeOption = None
 ) -> None:
     """Say how far each study is. Example: ablate status."""
-    from ablations.home import Home
-    from ablations.store import list_studies
+    from ablations.records.home import Home
+    from ablations.records.store import list_studies
     from reports.analysis.completeness import assess_completeness
     from reports.formats.text import status_text
     from reports.records.load import load_study
@@ -229,9 +229,9 @@ def sync(
     studies: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None, home: HomeOption = None
 ) -> None:
     """Rebuild MLflow from the records. Example: ablate sync."""
-    from ablations.home import Home
-    from ablations.mlflow_projection import tracking_uri
-    from ablations.sync import sync as project
+    from ablations.records.home import Home
+    from ablations.records.mlflow_projection import tracking_uri
+    from ablations.records.sync import sync as project
 
     place = Home.resolve(home)
     done = project(place, studies or None)

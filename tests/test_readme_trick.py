@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ablations.cards import card_lines
-from ablations.grid import parse_grid
+from ablations.commands.cards import card_lines
+from ablations.grid.spec import parse_grid
 from tests.ablations.grids import HEAD
 from tests.ablations.studies import ablate
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from ablations.grid import GridSpec, parse_grid
-from ablations.plan import build_plan
-from ablations.planned import Planned
-from ablations.yaml_file import read_yaml
+from ablations.grid.spec import GridSpec, parse_grid
+from ablations.grid.yaml_file import read_yaml
+from ablations.planning.plan import build_plan
+from ablations.planning.planned import Planned
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.data import AnyData
 from pipeline.strategies import CATALOGUE

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ablations import store
-from ablations.home import Home
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.result import StageResult
 from pipeline.spec.base import content_hash
 from pipeline.spec.records import Cost, Curves, Environment, Failure, RunRecord, Status, TimingRecord

@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 import yaml
 
-from ablations import (
+from ablations.cli import main
+from ablations.records.home import Home
+from ablations.records.store import read_records
+from ablations.running import (
     display,  # noqa: F401 - imported here, so that its default stream is not one that a test has captured
 )
-from ablations.cli import main
-from ablations.home import Home
-from ablations.store import read_records
 from pipeline.spec.records import RunRecord, Status
 
 # A step is a few milliseconds. The teacher's many epochs leave time to interrupt it.

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablations.home import Home
-from ablations.store import read_final_scores, read_plan_entries
+from ablations.records.home import Home
+from ablations.records.store import read_final_scores, read_plan_entries
 from reports.analysis.study import analyse
 from reports.records.load import load_study
 from reports.records.load_mlflow import load_study_from_mlflow

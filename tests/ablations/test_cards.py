@@ -1,9 +1,9 @@
 import pytest
 import yaml
 
-from ablations.cards import Entry, card_lines, catalogue, catalogue_lines, paper_text
-from ablations.grid import GridSpec
-from ablations.spec_fields import owners_of
+from ablations.commands.cards import Entry, card_lines, catalogue, catalogue_lines, paper_text
+from ablations.commands.spec_fields import owners_of
+from ablations.grid.spec import GridSpec
 from pipeline.recipes.experiment import RECIPES
 from pipeline.spec.card import Card, Paper
 from pipeline.spec.errors import SpecError

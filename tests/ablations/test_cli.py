@@ -9,7 +9,7 @@ import ray
 import typer
 
 from ablations import cli
-from ablations.home import Home
+from ablations.records.home import Home
 from reports.records.load import load_study
 from tests.ablations.grids import HEAD
 from tests.ablations.kept_results import keep_study, study_plan

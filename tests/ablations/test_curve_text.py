@@ -1,6 +1,6 @@
 import pytest
 
-from ablations.curve_text import COLUMNS, EIGHTHS, ROWS, curve_lines
+from ablations.commands.curve_text import COLUMNS, EIGHTHS, ROWS, curve_lines
 from pipeline.spec.schedule import SCHEDULES, Constant, Linear, OneCycle, Step, Warmup
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ablations.home import Home
-from ablations.store import read_records
+from ablations.records.home import Home
+from ablations.records.store import read_records
 from pipeline.spec.records import Status
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from ablations.display import Progress, duration, verdict_table
-from ablations.queue import Snapshot, State
+from ablations.running.display import Progress, duration, verdict_table
+from ablations.running.queue import Snapshot, State
 from reports.analysis.study import analyse
 from tests.reports.factorial import factorial_study
 
@@ -41,7 +41,7 @@ def test_a_summary_names_only_what_there_is() -> None:
 
 def test_time_left_is_measured_on_what_this_invocation_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("ablations.display.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ablations.running.display.time.monotonic", lambda: now[0])
     progress = Progress(10, io.StringIO())
     assert "left" not in progress.summary(snapshot(FINISHED=4, PENDING=6)), "4 were done before"
     now[0] += 60.0
@@ -53,7 +53,7 @@ def test_time_left_is_measured_on_what_this_invocation_finished(monkeypatch: pyt
 
 def test_a_log_gets_a_line_now_and_then_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("ablations.display.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ablations.running.display.time.monotonic", lambda: now[0])
     stream = io.StringIO()
     with Progress(10, stream) as progress:
         for second in range(0, 46):

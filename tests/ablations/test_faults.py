@@ -4,8 +4,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ablations.faults import fault_lines
-from ablations.grid import GridSpec
+from ablations.grid.faults import fault_lines
+from ablations.grid.spec import GridSpec
 from pipeline.recipes.experiment import ExperimentSpec
 from tests.ablations.grids import HEAD
 

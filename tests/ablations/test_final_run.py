@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ablations.home import Home
-from ablations.store import read_final_scores, read_records
+from ablations.records.home import Home
+from ablations.records.store import read_final_scores, read_records
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ablations import store
-from ablations.grid import Resources
-from ablations.home import Home
-from ablations.planned import Planned
-from ablations.runner import Outcome, job_of
+from ablations.grid.spec import Resources
+from ablations.planning.planned import Planned
+from ablations.records import store
+from ablations.records.home import Home
+from ablations.running.runner import Outcome, job_of
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.sources import scan
 from pipeline.spec.data import Digits
@@ -56,7 +56,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandResult, Home]:
         return Outcome(counts, False, report, 1.0, False, 0, "")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ablations.runner.run_study", train_here)
+        patch.setattr("ablations.running.runner.run_study", train_here)
         result = ablate("run", write_grid(folder / "grid.yaml", **GRID), "--home", folder / "home")
     return result, Home(folder / "home")
 

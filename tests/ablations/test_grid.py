@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ablations.grid import Resources, parse_grid, with_data_path
-from ablations.yaml_file import read_yaml
+from ablations.grid.spec import Resources, parse_grid, with_data_path
+from ablations.grid.yaml_file import read_yaml
 from pipeline.spec.errors import Impossible, SpecError
 from tests.ablations.grids import HEAD, MIXUP, SMOOTHING, grid, let_clash, read_text
 

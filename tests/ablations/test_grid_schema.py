@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import ablations
-from ablations.grid_schema import grid_schema
+from ablations.grid.schema import grid_schema
 
 GRIDS = sorted((Path(ablations.__file__).parent / "grids").glob("*.yaml"))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from ablations.designs import Group
-from ablations.grouping import Grouping, group_factors
+from ablations.planning.grouping import Grouping, group_factors
 
 
 def grouped(factors: str, clashes: Iterable[str] = (), needs: Iterable[str] = ()) -> Grouping:

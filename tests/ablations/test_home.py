@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from ablations.home import RAY_JOB_VARIABLE, Home
+from ablations.records.home import RAY_JOB_VARIABLE, Home
 from pipeline.spec.errors import SpecError
 
 

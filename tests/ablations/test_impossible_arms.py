@@ -2,8 +2,8 @@
 
 import pytest
 
-from ablations.home import Home
-from ablations.plan_text import plan_json, plan_lines
+from ablations.commands.plan_text import plan_json, plan_lines
+from ablations.records.home import Home
 from pipeline.spec.errors import SpecError
 from pipeline.spec.study import StudyPlan
 from pipeline.strategies import CATALOGUE

@@ -1,7 +1,7 @@
 import pytest
 
-from ablations.grid import Resources
-from ablations.lanes import LaneSizes, size_lanes
+from ablations.grid.spec import Resources
+from ablations.running.lanes import LaneSizes, size_lanes
 from pipeline.spec.errors import ResourceError
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ablations.grid_schema import grid_schema
+from ablations.grid.schema import grid_schema
 from pipeline.spec.errors import SpecError
 from tests.ablations.grids import MIXUP, grid, plan_of
 

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from ablations.merge import apply_patch, check_owners, merge, owned_fields, undot
+from ablations.grid.merge import apply_patch, check_owners, merge, owned_fields, undot
 from pipeline.spec.errors import SpecError
 
 SGD = {"kind": "sgd", "lr": 0.1}

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 
-from ablations import mlflow_projection, store
-from ablations.home import Home
-from ablations.mlflow_projection import connect, flatten, project_run, project_study
-from ablations.store import read_records
-from ablations.sync import SyncCounts, sync
+from ablations.records import mlflow_projection, store
+from ablations.records.home import Home
+from ablations.records.mlflow_projection import connect, flatten, project_run, project_study
+from ablations.records.store import read_records
+from ablations.records.sync import SyncCounts, sync
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import RunRecord
 from pipeline.spec.study import StudyPlan
@@ -54,9 +54,8 @@ def home(tmp_path: Path, empty_database: Path) -> Home:
 
 def in_a_new_process(code: str, home: Home) -> str:
     """What the code prints, on either stream. MLflow keeps a database open for as long as its process lives."""
-    code = (
-        f"import sys; from pathlib import Path; from ablations.home import Home; home = Home(Path(sys.argv[1])); {code}"
-    )
+    start = "import sys; from pathlib import Path; from ablations.records.home import Home"
+    code = f"{start}; home = Home(Path(sys.argv[1])); {code}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", code, str(home.root)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
@@ -211,7 +210,7 @@ def test_a_lost_database_is_rebuilt_as_it_was(home: Home, tmp_path: Path) -> Non
     assert len(before) == 6
     home.mlflow_db.unlink()
     shutil.rmtree(home.mlflow_artifacts)
-    sync_code = "from ablations.sync import sync; print(sync(home))"
+    sync_code = "from ablations.records.sync import sync; print(sync(home))"
     counts = SyncCounts(studies=1, created=5, replaced=0, unchanged=0, missing=1)
     assert in_a_new_process(sync_code, home) == f"{counts}\n", "counts and nothing else, at a database's first use too"
     # By another name, or MLflow would read on in the file that was deleted.

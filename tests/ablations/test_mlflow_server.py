@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ablations.home import Home
-from ablations.mlflow_projection import connect
-from ablations.sync import SyncCounts, sync
+from ablations.records.home import Home
+from ablations.records.mlflow_projection import connect
+from ablations.records.sync import SyncCounts, sync
 from tests.ablations.kept_results import keep_study, study_plan
 from tests.ablations.mlflow_reader import everything
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations import store
-from ablations.home import Home
-from ablations.more_seeds import level, next_seeds, seeds_so_far
-from ablations.planned import Planned
+from ablations.planning.more_seeds import level, next_seeds, seeds_so_far
+from ablations.planning.planned import Planned
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.errors import SpecError
 from pipeline.spec.more_seeds import Looks, NoMoreSeeds, Precision
 from reports.stats.looks import constant_alpha

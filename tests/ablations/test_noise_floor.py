@@ -6,13 +6,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ablations.grid import GridSpec, parse_grid
-from ablations.grid_schema import grid_schema
-from ablations.home import Home
-from ablations.plan_text import plan_json, plan_lines
-from ablations.runner import finished_keys, job_of, timing_job
-from ablations.stages import Stages, State
-from ablations.study_runs import study_runs
+from ablations.commands.plan_text import plan_json, plan_lines
+from ablations.grid.schema import grid_schema
+from ablations.grid.spec import GridSpec, parse_grid
+from ablations.records.home import Home
+from ablations.records.study_runs import study_runs
+from ablations.running.runner import finished_keys, job_of, timing_job
+from ablations.running.stages import Stages, State
 from pipeline.spec.errors import SpecError
 from pipeline.spec.study import StudyPlan
 from tests.ablations.grids import DISTILL, MIXUP, SMOOTHING, grid, plan_of

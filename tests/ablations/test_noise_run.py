@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ablations.home import Home
-from ablations.store import read_records
+from ablations.records.home import Home
+from ablations.records.store import read_records
 from reports.records.load_mlflow import load_study_from_mlflow
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 

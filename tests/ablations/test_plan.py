@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ablations.grid import GridSpec
-from ablations.planned import Planned, unique_runs
+from ablations.grid.spec import GridSpec
+from ablations.planning.planned import Planned, unique_runs
 from pipeline.experiment import StageSpec
 from pipeline.spec.errors import SpecError
 from pipeline.spec.study import Arm, PlannedStage, StudyPlan

@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablations import store
-from ablations.home import Home
-from ablations.plan_text import (
+from ablations.commands.plan_text import (
     detectable,
     detectable_lines,
     estimate,
@@ -17,7 +15,9 @@ from ablations.plan_text import (
     prepared_mb_of,
     probe_step_s,
 )
-from ablations.planned import Planned
+from ablations.planning.planned import Planned
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.data.decode import shrink
 from pipeline.data.plan import steps_per_epoch
 from pipeline.models.build import build_model
@@ -48,7 +48,7 @@ def keep(home: Home, planned: Planned, top1: dict[tuple[str, int], float]) -> fr
 
 
 def test_unknown_stages_are_estimated_from_a_probe_of_one_step(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablations.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
+    monkeypatch.setattr("ablations.commands.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
     planned = plan_of(grid(factors=TWO, seeds=[0, 1]))
     cost = estimate(planned, home, NONE_FINISHED)
     assert (cost.pending, cost.finished, cost.measured) == (8, 0, 0)
@@ -57,7 +57,7 @@ def test_unknown_stages_are_estimated_from_a_probe_of_one_step(home: Home, monke
 
 
 def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablations.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
+    monkeypatch.setattr("ablations.commands.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
     planned = plan_of(grid(factors=TWO, seeds=[0, 1]))
     done = keep(home, planned, {("bare", 0): 0.5, ("full", 0): 0.6})
     store.append_timing(home, timing(planned.plan.arm("+mixup").final, 0))

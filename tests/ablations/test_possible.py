@@ -3,7 +3,7 @@
 import pytest
 
 from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out, plain_groups
-from ablations.possible import IDLE, Possible, fewest, leave_out
+from ablations.planning.possible import IDLE, Possible, fewest, leave_out
 from pipeline.spec.errors import SpecError
 
 DESIGNS = (AddOneIn(), LeaveOneOut(), BothWays())

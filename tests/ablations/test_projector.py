@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablations.home import Home
-from ablations.projector import Projector
+from ablations.records.home import Home
+from ablations.records.projector import Projector
 
 HOME = Home(Path("/a-home-that-is-not-touched"))
 SOON_S = 10.0  # a limit for what takes no time when it works

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ablations import store
-from ablations.home import Home
-from ablations.plan_change_text import change_lines, change_texts, rule_lines
-from ablations.plan_text import plan_json, plan_lines
-from ablations.planned import Planned
-from ablations.promise import keep_promise, num_results
+from ablations.commands.plan_change_text import change_lines, change_texts, rule_lines
+from ablations.commands.plan_text import plan_json, plan_lines
+from ablations.planning.planned import Planned
+from ablations.planning.promise import keep_promise, num_results
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import Promise
 from pipeline.training.environment import code_version

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
+from ablations.running.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
 from pipeline.spec.base import content_hash
 from pipeline.training.job import StageJob, TimingJob
 from tests.ablations.grids import MIXUP, grid, plan_of

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
-from ablations.stages import Stages
+from ablations.running.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
+from ablations.running.stages import Stages
 from pipeline.spec.base import content_hash
 from pipeline.training.job import StageJob, TimingJob
 from tests.ablations.grids import MIXUP, grid, plan_of

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ablations import store
-from ablations.home import Home
-from ablations.mlflow_projection import connect
-from ablations.recorder import Flushed, Recorder, recorder_actor
-from ablations.sync import sync
+from ablations.records import store
+from ablations.records.home import Home
+from ablations.records.mlflow_projection import connect
+from ablations.records.recorder import Flushed, Recorder, recorder_actor
+from ablations.records.sync import sync
 from pipeline.spec.errors import ResourceError
 from tests.ablations.kept_results import BARE, STUDENT, TEACHER, failed, finished, result, study_plan, timing
 from tests.ablations.mlflow_reader import shown

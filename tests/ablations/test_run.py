@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import ray
 
-from ablations.home import Home
-from ablations.store import read_records
+from ablations.records.home import Home
+from ablations.records.store import read_records
 from pipeline.spec.records import Status
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 from tests.ablations.test_starter import image_folder

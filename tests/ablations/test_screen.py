@@ -7,8 +7,8 @@ import pytest
 
 from ablations.designs import Halving
 from ablations.designs.halving import Rung
-from ablations.grid import GridSpec
-from ablations.screen import Screened, screen
+from ablations.grid.spec import GridSpec
+from ablations.planning.screen import Screened, screen
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import Cost, Environment, Failure, RunRecord, Status
 from reports.records.load import StudyData

@@ -8,9 +8,9 @@ import timm
 import torch
 
 import ablations
-from ablations.grid import parse_grid
-from ablations.plan import build_plan
-from ablations.yaml_file import read_yaml
+from ablations.grid.spec import parse_grid
+from ablations.grid.yaml_file import read_yaml
+from ablations.planning.plan import build_plan
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.data import AnyData
 

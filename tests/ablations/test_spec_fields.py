@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from ablations.spec_fields import defaults_at, in_yaml, owners_of, plain
+from ablations.commands.spec_fields import defaults_at, in_yaml, owners_of, plain
 from pipeline.spec.data import RandomResizedCrop
 from pipeline.spec.optim import AdamW, Sgd
 from pipeline.spec.schedule import Cosine, OneCycle

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from ablations.grid import GridSpec, parse_grid
-from ablations.plan import build_plan
-from ablations.starter import starter_grid
-from ablations.yaml_file import read_yaml
+from ablations.commands.starter import starter_grid
+from ablations.grid.spec import GridSpec, parse_grid
+from ablations.grid.yaml_file import read_yaml
+from ablations.planning.plan import build_plan
 from pipeline.spec.errors import DataError, SpecError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ablations import store
-from ablations.home import Home
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.records import Curves, RunRecord, TimingRecord
 from tests.ablations.kept_results import BARE, STUDENT, failed, finished, result, study_plan, timing
@@ -98,8 +98,8 @@ def test_a_bad_line_before_the_last_is_refused_by_name(home: Home, bad: bytes, f
 APPEND_FOREVER = """
 import sys
 from pathlib import Path
-from ablations import store
-from ablations.home import Home
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.records import TimingRecord
 
 home, line = Home(Path(sys.argv[1])), sys.stdin.readline()
@@ -224,9 +224,8 @@ def test_plans_are_read_back_by_name(home: Home) -> None:
 
 
 def test_reading_results_does_not_import_torch() -> None:
-    code = (
-        "import sys, ablations.store, ablations.mlflow_projection as m; print({'torch', 'mlflow'} & set(sys.modules))"
-    )
+    modules = "ablations.records.store, ablations.records.mlflow_projection"
+    code = f"import sys, {modules}; print({{'torch', 'mlflow'}} & set(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert out.stdout.strip() == "set()"

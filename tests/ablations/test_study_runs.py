@@ -1,4 +1,4 @@
-from ablations.study_runs import study_runs
+from ablations.records.study_runs import study_runs
 from tests.ablations.kept_results import BARE, STUDENT, TEACHER, planned_stage, study_plan
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ablations.treatment import undeclared
+from ablations.planning.treatment import undeclared
 from pipeline.spec.data import Digits, RandomResizedCrop
 from pipeline.spec.optim import AdamW, Sgd
 from pipeline.spec.study import Arm, Undeclared

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from ablations import weights
-from ablations.grid import GridSpec
-from ablations.plan import Planned, build_plan
-from ablations.weights import Starts
+from ablations.grid.spec import GridSpec
+from ablations.planning import weights
+from ablations.planning.plan import Planned, build_plan
+from ablations.planning.weights import Starts
 from pipeline.models import pretrained
 from pipeline.models.build import build_model
 from pipeline.models.small_cnn import SmallCnnNet

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import ray
 
-from ablations.grid import parse_grid
-from ablations.home import Home
-from ablations.plan import build_plan
-from ablations.runner import connect, precision_of_hardware, run_study
-from ablations.store import read_records
+from ablations.grid.spec import parse_grid
+from ablations.planning.plan import build_plan
+from ablations.records.home import Home
+from ablations.records.store import read_records
+from ablations.running.runner import connect, precision_of_hardware, run_study
 from tests.benchmarks.photos import add_photos, photos_of
 
 CORES = 2

@@ -21,14 +21,14 @@ from unittest.mock import patch
 import numpy as np
 import ray
 
-from ablations.grid import GridSpec, Resources, parse_grid
-from ablations.home import Home
-from ablations.plan import build_plan
-from ablations.planned import Planned
-from ablations.queue import StageQueue, State, Stop, Train, queue_actor
-from ablations.runner import connect, finished_keys, job_of
-from ablations.store import append_record, read_records
-from ablations.study_runs import study_runs
+from ablations.grid.spec import GridSpec, Resources, parse_grid
+from ablations.planning.plan import build_plan
+from ablations.planning.planned import Planned
+from ablations.records.home import Home
+from ablations.records.store import append_record, read_records
+from ablations.records.study_runs import study_runs
+from ablations.running.queue import StageQueue, State, Stop, Train, queue_actor
+from ablations.running.runner import connect, finished_keys, job_of
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.records import Cost, Environment, RunRecord, Status
 from pipeline.training.job import StageJob
@@ -95,7 +95,7 @@ def make_plan(num_factors: int, num_seeds: int, design: str) -> Made:
     spec = grid_of(num_factors, num_seeds, design)
     checked = time.perf_counter()
     with patch(
-        "ablations.stage_checks.check_optimizer"
+        "ablations.planning.stage_checks.check_optimizer"
     ):  # it would refuse the made-up options that tell the arms apart
         planned = build_plan(spec, lambda precision: precision, lambda data: listing)
     return Made(planned, checked - start, time.perf_counter() - checked)

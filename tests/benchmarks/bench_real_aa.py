@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from ablations.grid import parse_grid
-from ablations.home import Home
-from ablations.plan import build_plan
-from ablations.runner import precision_of_hardware, run_study
+from ablations.grid.spec import parse_grid
+from ablations.planning.plan import build_plan
+from ablations.records.home import Home
+from ablations.running.runner import precision_of_hardware, run_study
 from reports.analysis.study import analyse
 from reports.records.load import StudyData, load_study
 from reports.results.study import Effect

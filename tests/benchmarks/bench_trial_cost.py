@@ -16,11 +16,11 @@ import ray
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from ablations.grid import parse_grid
-from ablations.home import Home
-from ablations.plan import build_plan
-from ablations.runner import connect, run_study
-from ablations.store import read_records
+from ablations.grid.spec import parse_grid
+from ablations.planning.plan import build_plan
+from ablations.records.home import Home
+from ablations.records.store import read_records
+from ablations.running.runner import connect, run_study
 
 GRID = {
     "study": "trial-cost",

@@ -13,8 +13,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
-from ablations.grid import Resources
-from ablations.lane_worker import LaneConfig, lane_main
+from ablations.grid.spec import Resources
+from ablations.running.lane_worker import LaneConfig, lane_main
 from pipeline.data.stream import StreamShare
 from pipeline.spec.errors import ResourceError
 

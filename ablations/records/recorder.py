@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import mlflow_projection, store
-from ablations.home import Home
-from ablations.projector import Projector
-from ablations.study_runs import study_runs
+from ablations.records import mlflow_projection, store
+from ablations.records.home import Home
+from ablations.records.projector import Projector
+from ablations.records.study_runs import study_runs
 from pipeline.result import StageResult
 from pipeline.spec.errors import RecordError
 from pipeline.spec.records import RunRecord, Status, TimingRecord

@@ -5,10 +5,10 @@ import sys
 import typer
 from rich.console import Console
 
-from ablations.display import duration, verdict_table
-from ablations.home import Home
-from ablations.mlflow_projection import tracking_uri
-from ablations.runner import Outcome
+from ablations.records.home import Home
+from ablations.records.mlflow_projection import tracking_uri
+from ablations.running.display import duration, verdict_table
+from ablations.running.runner import Outcome
 from reports.analysis.findings import finding_lines
 from reports.analysis.study import analyse
 from reports.formats.text import to_json

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from ablations import store
-from ablations.home import Home
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.promise import PlanEntry, Promise
 from pipeline.spec.records import RunRecord, Status
 from pipeline.spec.study import StudyPlan

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ablations.curve_text import curve_lines
-from ablations.spec_fields import default_text, defaults_at, in_yaml, models_in, owners_of, plain
+from ablations.commands.curve_text import curve_lines
+from ablations.commands.spec_fields import default_text, defaults_at, in_yaml, models_in, owners_of, plain
 from pipeline.recipes.experiment import RECIPES
 from pipeline.spec.card import Card
 from pipeline.spec.errors import SpecError

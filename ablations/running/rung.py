@@ -1,9 +1,9 @@
 """Trains one rung of a screen, as a study of its own: resumed, reported and shown in MLflow like any other."""
 
-from ablations.grid import GridSpec
-from ablations.home import Home
-from ablations.plan import build_plan
-from ablations.runner import precision_of_hardware, run_study
+from ablations.grid.spec import GridSpec
+from ablations.planning.plan import build_plan
+from ablations.records.home import Home
+from ablations.running.runner import precision_of_hardware, run_study
 from reports.records.load import StudyData, load_study
 
 

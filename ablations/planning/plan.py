@@ -9,18 +9,18 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ablations.designs import BARE, lay_out
-from ablations.faults import fault_lines, is_impossible
-from ablations.grid import GridSpec
-from ablations.grouping import group_factors
-from ablations.merge import key_of
-from ablations.more_seeds import level
-from ablations.noise_floor import num_noise_runs, with_noise_floor
-from ablations.planned import DataToPrepare, Planned, unique_runs
-from ablations.possible import leave_out
-from ablations.scans import Scans
-from ablations.stage_checks import check_stage
-from ablations.treatment import undeclared
-from ablations.weights import Starts
+from ablations.grid.faults import fault_lines, is_impossible
+from ablations.grid.merge import key_of
+from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
+from ablations.grid.spec import GridSpec
+from ablations.planning.grouping import group_factors
+from ablations.planning.more_seeds import level
+from ablations.planning.planned import DataToPrepare, Planned, unique_runs
+from ablations.planning.possible import leave_out
+from ablations.planning.scans import Scans
+from ablations.planning.stage_checks import check_stage
+from ablations.planning.treatment import undeclared
+from ablations.planning.weights import Starts
 from pipeline.data.listing import Listing
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec

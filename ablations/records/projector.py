@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.home import Home
+from ablations.records.home import Home
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

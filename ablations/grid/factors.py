@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.merge import Patch
+from ablations.grid.merge import Patch
 
 LEVELS = "levels"
 _NAME = re.compile(r"\w[\w.-]{0,39}")  # a name is a table's cell, part of an arm's name and of MLflow's tags

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ablations.queue import Snapshot, State
+from ablations.running.queue import Snapshot, State
 from reports.formats.text import short_columns, verdict_rows
 from reports.results.study import Analysis
 

@@ -32,7 +32,7 @@ def compare(
 
     Example: ablate compare digits-demo full bare --min-delta 0.5
     """
-    from ablations.home import Home
+    from ablations.records.home import Home
     from reports.analysis.compare import Question, Wanted, compare_arms
     from reports.records.load import load_study
 

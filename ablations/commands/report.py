@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ablations.output import unwritable, write_out
+from ablations.commands.output import unwritable, write_out
 from pipeline.spec.errors import SpecError
 
 FORMATS = ("html", "md", "latex", "csv", "json")
@@ -30,7 +30,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
-    from ablations.home import Home
+    from ablations.records.home import Home
     from reports.analysis.in_depth import analyse_in_depth
     from reports.analysis.study import analyse
     from reports.formats.csv_text import to_csv
@@ -45,7 +45,7 @@ def report(
     if final and from_mlflow:
         raise SpecError("--final needs the home, where the weights are; leave out --from-mlflow")
     if final:
-        from ablations.final import score_study
+        from ablations.running.final import score_study
 
         typer.echo(score_study(Home.resolve(home), study, data), err=True)  # stdout may be Markdown or JSON
     if from_mlflow:

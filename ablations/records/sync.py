@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.home import Home
-from ablations.mlflow_projection import connect, project_run, project_study, tracking_uri
-from ablations.store import list_studies, read_plan, read_records
-from ablations.study_runs import study_runs
+from ablations.records.home import Home
+from ablations.records.mlflow_projection import connect, project_run, project_study, tracking_uri
+from ablations.records.store import list_studies, read_plan, read_records
+from ablations.records.study_runs import study_runs
 from pipeline.spec.errors import ResourceError
 from pipeline.spec.study import StudyPlan
 

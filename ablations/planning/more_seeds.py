@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from ablations import store
-from ablations.grid import GridSpec
-from ablations.home import Home
+from ablations.grid.spec import GridSpec
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.errors import SpecError
 from pipeline.spec.more_seeds import Looks, MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.records import RunRecord

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import ray
 import torch
 
-from ablations import store
 from ablations.designs import BARE, FULL
-from ablations.grid import Resources, parse_grid, with_data_path
-from ablations.home import Home
-from ablations.lanes import cluster_size
-from ablations.plan import build_plan
-from ablations.planned import Planned
-from ablations.runner import connect, job_of, precision_of_hardware
+from ablations.grid.spec import Resources, parse_grid, with_data_path
+from ablations.planning.plan import build_plan
+from ablations.planning.planned import Planned
+from ablations.records import store
+from ablations.records.home import Home
+from ablations.running.lanes import cluster_size
+from ablations.running.runner import connect, job_of, precision_of_hardware
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.data.stream import StreamShare

@@ -1,6 +1,6 @@
 """What only shows once a stage meets its data: sizes, batches, networks and teams that do not fit."""
 
-from ablations.scans import Scanned
+from ablations.planning.scans import Scanned
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
 from pipeline.models.build import check_model

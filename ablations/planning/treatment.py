@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from ablations.merge import SETS, Patch, key_of
+from ablations.grid.merge import SETS, Patch, key_of
 from pipeline.spec.study import Undeclared
 
 _ABSENT = object()

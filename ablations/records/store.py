@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from ablations.home import Home
+from ablations.records.home import Home
 from pipeline.result import StageResult
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import RecordError, ResourceError

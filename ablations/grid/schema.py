@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ablations.grid import GridSpec
+from ablations.grid.spec import GridSpec
 from pipeline.recipes.experiment import ExperimentSpec
 
 

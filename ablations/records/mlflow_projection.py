@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablations.home import Home
-from ablations.store import read_plan_entries, read_records, read_timings
-from ablations.study_runs import StudyRun, study_runs
+from ablations.records.home import Home
+from ablations.records.store import read_plan_entries, read_records, read_timings
+from ablations.records.study_runs import StudyRun, study_runs
 from pipeline.spec import records as names
 from pipeline.spec.base import canonical_json
 from pipeline.spec.errors import RecordError

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from ablations.designs import AnyDesign, BothWays
-from ablations.factors import LEVELS, check_factor, switches_of
-from ablations.faults import fault_lines, is_impossible
-from ablations.home import slug
-from ablations.merge import check_clashes, check_owners, experiment, merge, undot
-from ablations.noise_floor import NoiseFloor, on_or_off
+from ablations.grid.factors import LEVELS, check_factor, switches_of
+from ablations.grid.faults import fault_lines, is_impossible
+from ablations.grid.merge import check_clashes, check_owners, experiment, merge, undot
+from ablations.grid.noise_floor import NoiseFloor, on_or_off
+from ablations.records.home import slug
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
 from pipeline.spec.data import Digits

@@ -6,9 +6,9 @@ from typing import Any
 
 from ablations.designs import Halving
 from ablations.designs.halving import Rung
-from ablations.factors import LEVELS, factor_of, switches_of
-from ablations.grid import GridSpec, parse_grid
-from ablations.planned import Planned
+from ablations.grid.factors import LEVELS, factor_of, switches_of
+from ablations.grid.spec import GridSpec, parse_grid
+from ablations.planning.planned import Planned
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.study import ScreenRound
 from reports.records.load import StudyData

@@ -17,16 +17,16 @@ from typing import Any
 import ray
 import torch
 
-from ablations import store
-from ablations.display import Progress, duration
-from ablations.grid import Resources
-from ablations.home import Home
-from ablations.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.planned import Planned, PlannedRun
-from ablations.promise import keep_promise
-from ablations.queue import LostRun, Snapshot, StageQueue, State, queue_actor
-from ablations.recorder import Flushed, recorder_actor
-from ablations.stage_checks import check_batches
+from ablations.grid.spec import Resources
+from ablations.planning.planned import Planned, PlannedRun
+from ablations.planning.promise import keep_promise
+from ablations.planning.stage_checks import check_batches
+from ablations.records import store
+from ablations.records.home import Home
+from ablations.records.recorder import Flushed, recorder_actor
+from ablations.running.display import Progress, duration
+from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
+from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.spec.errors import ResourceError

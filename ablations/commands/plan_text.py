@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ablations.display import duration
-from ablations.home import Home
-from ablations.noise_floor import noise_lines
-from ablations.plan_change_text import change_lines, change_texts, rule_lines
-from ablations.planned import Planned
-from ablations.store import known_plan, read_records, read_timings
+from ablations.commands.plan_change_text import change_lines, change_texts, rule_lines
+from ablations.grid.noise_floor import noise_lines
+from ablations.planning.planned import Planned
+from ablations.records.home import Home
+from ablations.records.store import known_plan, read_records, read_timings
+from ablations.running.display import duration
 from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec

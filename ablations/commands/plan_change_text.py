@@ -1,9 +1,9 @@
 """What `ablate plan` and `ablate run` say before training where the plan is not the one that ran last."""
 
-from ablations import store
-from ablations.home import Home
-from ablations.planned import Planned
-from ablations.promise import num_results
+from ablations.planning.planned import Planned
+from ablations.planning.promise import num_results
+from ablations.records import store
+from ablations.records.home import Home
 from pipeline.spec.more_seeds import Looks, Precision
 from pipeline.spec.study import StudyPlan
 from reports.analysis.plan_changes import changes, names_text, rule_text

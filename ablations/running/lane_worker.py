@@ -14,7 +14,7 @@ import ray.train
 import ray.train.torch
 import torch
 
-from ablations.queue import State, Stop, Time, Train, Wait
+from ablations.running.queue import State, Stop, Time, Train, Wait
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ablations.stages import Stages, State
+from ablations.running.stages import Stages, State
 from pipeline.training.job import StageJob, TimingJob
 
 

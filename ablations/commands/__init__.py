@@ -1,0 +1,1 @@
+"""What the commands of `ablate` print and answer."""

@@ -1,0 +1,1 @@
+"""From a grid to the fewest training runs that answer it."""
