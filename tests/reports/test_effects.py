@@ -223,7 +223,7 @@ def test_the_quotable_sentence_carries_everything() -> None:
 
 
 def test_a_placebo_is_judged_by_its_own_spread() -> None:
-    """Four quiet factors lend the others a small variance; the alarm of a placebo that scatters more must not use it."""
+    """Four quiet factors lend a small variance; the alarm of a placebo that scatters more must not use it."""
     quiet = {f"x{i}": [b + 0.0001 * i + 0.0002 * (seed == i) for seed, b in enumerate(BARE)] for i in range(4)}
     wild = [0.9392, 0.9381, 0.9452]
     found = judged({"bare": BARE, **quiet, "placebo": wild, "other": wild}, controls=("placebo", "other"))
