@@ -50,6 +50,7 @@ def lay_out(
     *,
     num_seeds: int = 1,
     max_runs: int | None = None,
+    num_beside: int = 0,
 ) -> Layout:
     """Arms and comparisons.
 
@@ -59,6 +60,7 @@ def lay_out(
         controls: switches that are only ever added to bare; they check the instrument.
         outside: factors that no full recipe can have, also only added to bare.
         num_seeds: runs of every arm; `auto` counts them.
+        num_beside: runs of the study that are not of this layout, for `auto` to leave room for.
         max_runs: of the study; `auto` stays below it, and other designs are checked by the planner.
 
     Raises:
@@ -66,8 +68,7 @@ def lay_out(
     """
     check_groups(groups)
     if isinstance(design, Auto):
-        left = None if max_runs is None else max_runs - (len(controls) + len(outside)) * num_seeds
-        asked = design.lay_out(groups, num_seeds, left)
+        asked = design.lay_out(groups, num_seeds, max_runs, num_beside + (len(controls) + len(outside)) * num_seeds)
     else:
         asked = design.lay_out(groups)
     beside = (only_added(outside), only_added(controls, control=True))

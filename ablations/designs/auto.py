@@ -34,18 +34,22 @@ class Auto(Frozen):
         None, ge=1, description="training runs, arms times seeds; default: the grid's max_runs"
     )
 
-    def lay_out(self, groups: Sequence[Group], num_seeds: int = 1, max_runs: int | None = None) -> Layout:
+    def lay_out(
+        self, groups: Sequence[Group], num_seeds: int = 1, max_runs: int | None = None, num_beside: int = 0
+    ) -> Layout:
         """The first design of a fixed list for this many factors whose arms fit, with a note that says why.
 
         Args:
             groups: the factors.
             num_seeds: runs of every arm.
-            max_runs: of the whole study; the design's own, where it has one, may only be smaller.
+            max_runs: of the whole study; the design's own, where it has one, counts its arms alone.
+            num_beside: runs of the study that are not the design's: controls and the noise floor.
 
         Raises:
             SpecError: no design fits, with the fewest runs that would do.
         """
-        caps = [cap for cap in (self.max_runs, max_runs) if cap is not None]
+        left = None if max_runs is None else max_runs - num_beside
+        caps = [cap for cap in (self.max_runs, left) if cap is not None]
         fewest = 0
         passed_over: list[str] = []
         for candidate in candidates(groups):
@@ -55,9 +59,11 @@ class Auto(Frozen):
                 return _explained(layout, candidate, runs, num_seeds, len(switches_of(groups)), passed_over)
             passed_over.append(f"{candidate.name} would take {runs} runs")
             fewest = min(fewest, runs) if fewest else runs
+        beside = f" ({num_beside} of them for controls and the noise floor)" if num_beside else ""
         raise SpecError(
             f"design auto: {len(switches_of(groups))} factors and {num_seeds} seeds need at least {fewest} runs, more "
-            f"than the {min(caps)} that max_runs leaves; raise max_runs to {fewest}, or use fewer factors or seeds"
+            f"than the {min(caps)} that max_runs leaves; raise max_runs to {fewest + num_beside}{beside}, or use "
+            "fewer factors or seeds"
         )
 
 

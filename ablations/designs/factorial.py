@@ -1,6 +1,6 @@
 """All combinations, or all pairs: every interaction of two can be seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -114,15 +114,22 @@ def inestimable(groups: Sequence[Group]) -> tuple[str, ...]:
 
 
 def share_comparisons(
-    groups: Sequence[Group], shares: dict[str, Weights], exploratory: bool = False
+    groups: Sequence[Group],
+    shares: dict[str, Weights],
+    exploratory: bool = False,
+    draws: Mapping[str, tuple[tuple[tuple[str, str], ...], ...]] | None = None,
 ) -> tuple[Comparison, ...]:
-    """Each factor's share of the gain of full over bare. Factors that exclude each other join as one."""
+    """Each factor's share of the gain of full over bare. Factors that exclude each other join as one.
+
+    `draws`: where the orders are a sample, switch -> by draw, the arms after and before it joins.
+    """
     return tuple(
         Comparison(
             factor=group.levels[0],
             context="share of the gain",
             weights=shares[group.name],
             exploratory=exploratory,
+            draws=(draws or {}).get(group.levels[0], ()),
             note=f"{group.name} as a whole, which full has as {group.levels[0]}" if len(group.levels) > 1 else "",
         )
         for group in groups

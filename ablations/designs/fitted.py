@@ -18,6 +18,7 @@ from ablations.designs.layout import BARE, FULL, Cell, Group, Layout, full_switc
 from ablations.designs.states import pairs_that_can_be
 from pipeline.spec.study import Comparison
 
+LARGE_SHARE = 0.5  # with more of an interaction in it, an effect may be that interaction rather than its own
 SMALL_SHARE = 0.005  # under half a percent of another effect is not worth a reader's attention
 MIXED_WARNING = (
     "Main effects are mixed with two-way interactions. Two strategies that fix the same problem (e.g. mixup + label "
@@ -66,6 +67,7 @@ def fitted_layout(
     shown = (*mains, *pairs) if interactions or any(wholly[main] for main in mains) else mains
     rows = alias_rows(cells, weights, (*mains, *pairs), wholly, inflation, shown, codes)
     largest = _largest_shares(cells, weights, pairs, codes)
+    mostly = _mostly_in(cells, weights, pairs, codes)
     owner = {level: group for group in groups for level in group.levels}
     comparisons = [
         Comparison(
@@ -74,6 +76,7 @@ def fitted_layout(
             weights=some,
             exploratory=len(term) > 1,
             confounded=tuple(term_name(other) for other in wholly[term]),
+            mixed_in=() if wholly[term] else mostly[term],
             note="; ".join(
                 part
                 for part in (
@@ -116,6 +119,23 @@ def _largest_shares(
     shares = abs(mixing(cells, weights, pairs, codes))
     return {
         term: max((float(share) for pair, share in zip(pairs, row, strict=True) if pair != term), default=0.0)
+        for term, row in zip(weights, shares, strict=True)
+    }
+
+
+def _mostly_in(
+    cells: Sequence[Cell], weights: dict[Term, dict[str, float]], pairs: Sequence[Term], codes: Codes
+) -> dict[Term, tuple[str, ...]]:
+    """The interactions of which more than `LARGE_SHARE` is in each estimate: '60% of b x c'."""
+    if not pairs:
+        return dict.fromkeys(weights, ())
+    shares = abs(mixing(cells, weights, pairs, codes))
+    return {
+        term: tuple(
+            f"{share:.0%} of {term_name(pair)}"
+            for pair, share in sorted(zip(pairs, row, strict=True), key=lambda one: -one[1])
+            if pair != term and share > LARGE_SHARE
+        )
         for term, row in zip(weights, shares, strict=True)
     }
 

@@ -57,7 +57,7 @@ class Stack(Frozen):
             )
             for factor, after, before in steps(cells, groups, given)
         )
-        shares = share_comparisons(groups, order_shares(cells, groups, chosen)) if self.orders > 1 else ()
+        shares = _shares(cells, groups, chosen, 1) if self.orders > 1 else ()
         note = f"stack: the gain of each step depends on the order, which was {in_words}"
         if self.orders > 1:
             note = f"stack over {self.orders} orders: shares are means over them; steps of the first are beside them"
@@ -95,9 +95,9 @@ class Shapley(Frozen):
         cells, beside = _along(groups, chosen)
         note = (
             f"Shapley shares over {len(chosen)} orders in antithetic pairs, {len(set(chosen))} of them different: the "
-            "interval of a share covers luck of the seeds, not that other orders could have been drawn"
+            "interval of a share covers luck of the seeds; what other orders would have changed stands beside it"
         )
-        shares = share_comparisons(groups, order_shares(cells, groups, chosen))
+        shares = _shares(cells, groups, chosen, 2)
         return Layout(cells, (*shares, *beside), notes=(note,))
 
 
@@ -141,6 +141,21 @@ def _linear_extension(part: Sequence[Group], rng: np.random.Generator) -> list[s
         found.append(ready[int(rng.choice(len(ready), p=ways / ways.sum()))])
         left -= {found[-1]}
     return found
+
+
+def _shares(
+    cells: Sequence[Cell], groups: Sequence[Group], orders: Sequence[Order], drawn_together: int
+) -> tuple[Comparison, ...]:
+    """The mean gain of every factor over these orders, with its steps in each draw of one or two orders."""
+    by_order = [{name: (after, before) for name, after, before in steps(cells, groups, order)} for order in orders]
+    draws = {
+        group.levels[0]: tuple(
+            tuple(some[group.levels[0]] for some in by_order[start : start + drawn_together])
+            for start in range(0, len(by_order), drawn_together)
+        )
+        for group in groups
+    }
+    return share_comparisons(groups, order_shares(cells, groups, orders), draws=draws)
 
 
 def _along(groups: Sequence[Group], orders: Sequence[Order]) -> tuple[tuple[Cell, ...], tuple[Comparison, ...]]:

@@ -176,8 +176,15 @@ def build_plan(
         raise SpecError(f"base: {error}") from error
     grouping = group_factors(grid.levels(), builder.why_not)
     luck = tuple(grid.noise_patches())
-    budget = {"num_seeds": len(grid.seeds), "max_runs": grid.max_runs - num_noise_runs(luck, len(grid.seeds))}
-    designed = lay_out(grid.design, grouping.groups, tuple(grid.controls), grouping.outside, **budget)
+    designed = lay_out(
+        grid.design,
+        grouping.groups,
+        tuple(grid.controls),
+        grouping.outside,
+        num_seeds=len(grid.seeds),
+        max_runs=grid.max_runs,
+        num_beside=num_noise_runs(luck, len(grid.seeds)),
+    )
     layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}
     reasons: dict[str, str] = {}

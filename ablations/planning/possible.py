@@ -77,4 +77,9 @@ def _nothing_left(layout: Layout, reasons: Mapping[str, str]) -> str:
     hint = "change these factors or the base"
     if all(c.control or c.context == "removed from full" for c in layout.comparisons):
         hint += ", or choose design: {kind: add_one_in}, which needs each factor alone only"
+    elif any(c.weights for c in layout.comparisons if not c.exploratory):
+        hint += (
+            "; every effect of this design needs all of its arms: write factors that cannot be together as levels of "
+            "one factor, or choose design: {kind: both_ways}"
+        )
     return "\n".join([*lines, f"without these arms no factor can be compared with anything; {hint}"])

@@ -104,6 +104,10 @@ class Comparison(Frozen):
     control: bool = False
     exploratory: bool = Field(False, description="outside the declared family: adjusted among its own kind")
     confounded: tuple[str, ...] = Field(default=(), description="effects that this design cannot tell from this one")
+    mixed_in: tuple[str, ...] = Field(default=(), description="interactions of which more than half is in this effect")
+    draws: tuple[tuple[tuple[str, str], ...], ...] = Field(
+        default=(), description="of a share over sampled orders: by draw, the arms after and before the factor joins"
+    )
     note: str = Field("", description="what a reader must know about this effect before any result")
 
     @model_validator(mode="after")

@@ -17,7 +17,6 @@ from reports.results.study import Effect, Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Method
 from reports.stats.noninferiority import MarginTest, above_bound
-from reports.stats.power import ALPHA
 from reports.stats.verdict import Verdict
 from reports.wording import describe_setting, level_text, p_text, range_text
 
@@ -74,23 +73,23 @@ class Answer(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def compare_arms(study: StudyData, treatment: str, baseline: str, question: Question, alpha: float = ALPHA) -> Answer:
+def compare_arms(study: StudyData, treatment: str, baseline: str, question: Question) -> Answer:
     """Ask one question about any two arms of a study.
 
     The arms are judged as the report judges a control: by the method that the plan's size sets, with the noise of
-    the declared comparisons where that method borrows any, and without lending them anything.
+    the declared comparisons where that method borrows any, and without lending them anything. The level is the
+    plan's: below .05 where it declared several looks.
 
     Args:
         study: plan and records.
         treatment: the arm in question.
         baseline: the arm to hold it against.
         question: what must be shown.
-        alpha: two-sided level of the study's verdicts; below .05 where the plan declared several looks.
 
     Raises:
         SpecError: an arm that the study does not have, or twice the same.
     """
-    plan = study.plan
+    plan, alpha = study.plan, study.plan.alpha
     _check_arms(plan, treatment, baseline)
     # The name of the arm stands for the factor, as nothing is known about what switches it.
     asked = Comparison(factor=treatment, context="added to bare", treatment=treatment, reference=baseline, control=True)

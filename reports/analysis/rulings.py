@@ -17,6 +17,7 @@ from reports.stats.verdict import (
     Verdict,
     confounded,
     identical_runs,
+    mixed,
     no_effect,
     not_assessed,
     rule,
@@ -63,8 +64,8 @@ class Bench:
         if comparison.confounded:
             return confounded(comparison.confounded)
         if comparison.exploratory:
-            return rule_exploratory(evidence, self.scale, explored(comparison.context))
-        return rule(evidence, self.scale)
+            return mixed(rule_exploratory(evidence, self.scale, explored(comparison.context)), comparison.mixed_in)
+        return mixed(rule(evidence, self.scale), comparison.mixed_in)
 
     def notes(
         self, comparison: Comparison, contrast: Contrast, evidence: Evidence | None, ruling: Ruling

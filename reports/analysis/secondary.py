@@ -5,7 +5,8 @@ import numpy as np
 from pipeline.spec.records import HIGHER_IS_BETTER
 from reports.analysis.contrast import stage_weights
 from reports.analysis.effects import Judged
-from reports.analysis.estimates import estimate_all, make_family
+from reports.analysis.estimates import estimate_all, make_contrast, make_family
+from reports.analysis.two_stages import first_stage, with_first_spread
 from reports.records.load import StudyData
 from reports.results.study import Effect, Range, SecondaryEffect
 from reports.scale import scale_of
@@ -17,14 +18,20 @@ def with_secondary(study: StudyData, judged: Judged) -> tuple[Effect, ...]:
     """The effects of factors, those declared with their other metrics, by the method that judged the first one."""
     found: list[tuple[int, str, Estimate]] = []
     planned = [comparison for comparison in study.plan.comparisons if not comparison.control]
+    earlier = first_stage(study)  # the spread that chose the number of seeds goes with that of other metrics
     for metric in _metrics(study):
         scale = scale_of(metric)
         family = make_family(study, scale)
+        first = None if earlier is None else make_family(earlier, scale)
         for index, (comparison, effect) in enumerate(zip(planned, judged.effects, strict=True)):
             if effect.method is None or effect.exploratory:
                 continue
             contrast = family.contrasts[stage_weights(study.plan, comparison)]
-            estimate = estimate_all(study, family, contrast, scale).get(effect.method)
+            every = estimate_all(study, family, contrast, scale)
+            if earlier is not None and first is not None:
+                early = make_contrast(earlier, contrast.key, scale)
+                every = with_first_spread(every, estimate_all(earlier, first, early, scale))
+            estimate = every.get(effect.method)
             if estimate is not None and estimate.has_spread:
                 found.append((index, metric, estimate))
     adjusted = benjamini_hochberg(np.array([estimate.p for _, _, estimate in found]))

@@ -8,6 +8,7 @@ from reports.analysis.deviations import as_planned
 from reports.analysis.effects import judge
 from reports.analysis.findings import hidden_changes
 from reports.analysis.noise import noise_floor, repeats, reruns
+from reports.analysis.order_spread import with_order_spread
 from reports.analysis.recipe import recipe_to_keep
 from reports.analysis.robustness import with_robustness
 from reports.analysis.secondary import with_secondary
@@ -27,7 +28,8 @@ def analyse(study: StudyData) -> Analysis:
     judged = judge(study, completeness, alpha)
     num_comparisons = len(judged.family.keys)
     checked = with_robustness(with_secondary(study, judged), num_comparisons, scale)
-    planned = with_percentages(study, judged.family, checked, scale, alpha)
+    percent = with_percentages(study, judged.family, checked, scale, alpha)
+    planned = with_order_spread(study.plan, judged.family.cells, percent, scale)
     never_run = unassessed(plan)
     lost = tuple(effect for effect in never_run if not effect.control)
     effects = in_grid_order(plan, planned + lost) if lost else planned

@@ -148,6 +148,19 @@ def confounded(others: Sequence[str]) -> Ruling:
     return Ruling(Verdict.CONFOUNDED, f"confounded with {', '.join(others)}")
 
 
+def mixed(ruling: Ruling, shares: Sequence[str]) -> Ruling:
+    """The same verdict, with what else it may be: the design separates these only in part.
+
+    Args:
+        ruling: on the effect as estimated.
+        shares: '60% of b x c', the largest first; empty: nothing worth saying.
+    """
+    if not shares:
+        return ruling
+    more = f" and of {len(shares) - 1} other" + ("s" if len(shares) > 2 else "") if len(shares) > 1 else ""
+    return Ruling(ruling.verdict, f"{ruling.sentence} (confounded in part: {shares[0]}{more} is in it)")
+
+
 def unstable(num_failed: int, num_planned: int) -> Ruling:
     """More runs failed with the factor than without: whatever the rest scored, that is the finding."""
     return Ruling(Verdict.UNSTABLE, f"unstable ({num_failed}/{num_planned} failed)")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.designs import AddOneIn, AnyDesign, BothWays, LeaveOneOut, lay_out, plain_groups
+from ablations.designs import AddOneIn, AnyDesign, Baseline, BothWays, Fractional, LeaveOneOut, lay_out, plain_groups
 from ablations.planning.possible import IDLE, Possible, fewest, leave_out
 from pipeline.spec.errors import SpecError
 
@@ -99,3 +99,14 @@ def test_a_study_that_could_compare_no_factor_is_an_error(
 def test_the_fewest_factors_that_cannot_be(impossible: tuple[str, ...], expected: str) -> None:
     found = fewest(tuple("abcd"), lambda some: not any(set(clash) <= set(some) for clash in impossible))
     assert found == tuple(expected)
+
+
+def test_a_design_of_weighted_effects_asks_for_levels_where_two_factors_clash() -> None:
+    with pytest.raises(SpecError, match="write factors that cannot be together as levels of one factor"):
+        possible(Fractional(cells=8), "abcd", ("ab",))
+
+
+def test_baseline_goes_on_without_a_control_that_cannot_be() -> None:
+    found = possible(Baseline(), "ab", ("z",), "z")
+    assert [cell.name for cell in found.cells] == ["bare"] and not found.comparisons
+    assert [arm.name for arm in found.skipped] == ["+z"] and len(found.unassessed) == 1

@@ -220,3 +220,31 @@ def test_the_quotable_sentence_carries_everything() -> None:
         "Adding x to bare changed top-1 accuracy by +0.39 pt (95% CI -0.20 to 0.99; 3 paired seeds; paired t, df 2; "
         "Holm p=.105 over 1), for this split."
     )
+
+
+def test_a_placebo_is_judged_by_its_own_spread() -> None:
+    """Four quiet factors lend a small variance; the alarm of a placebo that scatters more must not use it."""
+    quiet = {f"x{i}": [b + 0.0001 * i + 0.0002 * (seed == i) for seed, b in enumerate(BARE)] for i in range(4)}
+    wild = [0.9392, 0.9381, 0.9452]
+    found = judged({"bare": BARE, **quiet, "placebo": wild, "other": wild}, controls=("placebo", "other"))
+    placebo, other = found.controls
+    theirs = stats.ttest_rel(100 * np.array(wild), 100 * np.array(BARE))
+    assert (placebo.method, placebo.df, placebo.p) == (Method.PAIRED, 2, pytest.approx(theirs.pvalue))
+    assert placebo.as_expected is True and other.method is Method.MODERATED
+
+
+def test_two_seeds_of_a_placebo_borrow_from_all_arms() -> None:
+    scores = {"bare": BARE[:2], "x": BETTER[:2], "placebo": [0.9366, 0.9362]}
+    assert judged(scores, controls=("placebo",)).controls[0].method is Method.POOLED
+
+
+@pytest.mark.parametrize("shares", [(), ("60% of y x z",), ("60% of y x z", "55% of v x w")])
+def test_a_verdict_says_what_is_mixed_into_it_for_the_most_part(shares: tuple[str, ...]) -> None:
+    study = study_of({"bare": BARE, "x": [score + 0.01 + 1e-5 * i for i, score in enumerate(BARE)]})
+    comparison = study.plan.comparisons[0].model_copy(update={"mixed_in": shares})
+    plan = study.plan.model_copy(update={"comparisons": (comparison,)})
+    study = StudyData(plan, study.records, [], NoFiles())
+    effect = judge(study, assess_completeness(study)).effects[0]
+    more = " and of 1 other" if len(shares) > 1 else ""
+    end = f" (confounded in part: {shares[0]}{more} is in it)" if shares else "above the 0.1 pt threshold"
+    assert effect.verdict is Verdict.HELPS and effect.sentence.endswith(end)

@@ -83,3 +83,17 @@ def test_a_comparison_without_a_first_stage_is_not_judged_by_the_second() -> Non
     effect = analyse(replace(study, records=records)).effects[0]
     assert effect.ci95 is None and effect.p is None
     assert effect.sentence.startswith("not assessed (the seeds of the first stage, which measure the spread")
+
+
+def test_other_metrics_keep_the_spread_of_the_first_seeds_too() -> None:
+    study = two_arms()
+    losses = {("bare", s): 0.50 + 0.01 * s for s in range(5)} | {("a", s): 0.45 + 0.013 * s**1.5 for s in range(5)}
+    records = {
+        key: record.model_copy(update={"metrics": record.metrics | {"val/nll": losses[key]}})
+        for key, record in study.records.items()
+    }
+    (found,) = analyse(grown(replace(study, records=records), 3)).effects[0].secondary
+    differences = np.array([losses["a", s] - losses["bare", s] for s in range(5)])
+    half = stats.t.ppf(0.975, 2) * np.std(differences[:3], ddof=1) / np.sqrt(5)
+    assert found.metric == "nll" and found.estimate == pytest.approx(differences.mean())
+    assert (found.ci95.low, found.ci95.high) == pytest.approx((differences.mean() - half, differences.mean() + half))

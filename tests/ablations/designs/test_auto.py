@@ -78,3 +78,12 @@ def test_levels_and_needs_are_planned_too() -> None:
     wide = (*NESTED, *plain_groups(LETTERS[:6]))
     layout = lay_out(Auto(), wide, ())
     assert "auto chose d_optimal in 16 cells for 11 factors" in layout.notes[0]
+
+
+def test_the_number_to_raise_max_runs_to_is_enough_with_controls_and_noise_runs() -> None:
+    groups = plain_groups(LETTERS[:5])
+    with pytest.raises(SpecError, match=r"raise max_runs to 28 \(7 of them for controls") as caught:
+        lay_out(Auto(), groups, ("placebo",), num_seeds=3, max_runs=27, num_beside=4)
+    assert "at least 21 runs, more than the 20 that max_runs leaves" in str(caught.value)
+    layout = lay_out(Auto(), groups, ("placebo",), num_seeds=3, max_runs=28, num_beside=4)
+    assert 3 * len(layout.cells) + 4 == 28

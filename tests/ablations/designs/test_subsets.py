@@ -47,3 +47,21 @@ def test_all_sets_are_drawn_where_as_many_are_asked_for() -> None:
 def test_too_few_or_too_many_cells(num_cells: int) -> None:
     with pytest.raises(SpecError, match=f"num_cells={num_cells}: expected from 6, .* to 18"):
         lay_out(RandomSubsets(num_cells=num_cells), NESTED, ())
+
+
+def test_an_effect_with_more_than_half_of_an_interaction_in_it_names_it_largest_first() -> None:
+    """Against the alias matrix (X1'X1)^-1 X1'X2, solved here."""
+    layout = lay_out(RandomSubsets(), SIX, ())
+    matrix = signs(layout, "abcdef")
+    ones = np.ones((len(layout.cells), 1))
+    pairs = {
+        f"{a} x {b}": matrix[:, i] * matrix[:, j]
+        for i, a in enumerate("abcdef")
+        for j, b in enumerate("abcdef")
+        if i < j
+    }
+    shares = np.abs(np.linalg.lstsq(np.hstack([ones, matrix]), np.column_stack([*pairs.values()]), rcond=None)[0][1:])
+    for comparison, row in zip(layout.comparisons, shares, strict=True):
+        large = sorted(((s, name) for s, name in zip(row, pairs, strict=True) if s > 0.5), key=lambda one: -one[0])
+        assert sorted(comparison.mixed_in) == sorted(f"{share:.0%} of {name}" for share, name in large)
+    assert any(comparison.mixed_in for comparison in layout.comparisons)
