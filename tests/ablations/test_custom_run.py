@@ -59,6 +59,7 @@ base:
 factors:
   spots: {strategies: [{kind: custom, target: my_spots:SpotsConfig, options: {strength: 0.2}}]}
 design: {kind: add_one_in}
+noise_floor: false
 seeds: [0]
 resources: {lanes: 1, threads_per_worker: 1, data_cpus: 1, timing_rounds: 0}
 """

@@ -62,7 +62,7 @@ def test_a_study_runs_and_leaves_records_plan_report_and_weights(undisturbed: tu
     assert "6 runs finished in" in result.out and "Traceback" not in result.err
     assert [line["status"] for line in kept.lines] == ["finished"] * 6
     assert kept.lines[0]["stage"] == "teacher", "ancestors first"
-    assert [arm["name"] for arm in kept.plan["arms"]] == ["bare", "+smoothing", "+distill", "+placebo", "full"]
+    assert [arm["name"] for arm in kept.plan["arms"]] == ["bare", "+smoothing", "+distill", "full", "+placebo"]
     assert "Does anything help?" in kept.home.report("small").read_text()
     for record in read_records(kept.home).values():
         files = {path.name for path in kept.home.run_dir(record.key).iterdir()}

@@ -65,7 +65,7 @@ def test_arms_that_trained_alike_and_single_seeds_have_none(tmp_path: Path) -> N
 
 
 def test_an_effect_below_the_detectable_one_says_how_far_it_may_be_off(tmp_path: Path) -> None:
-    write_home(tmp_path, Options(pictures=False))
+    write_home(tmp_path, Options(pictures=False, noise_pt=0.8))
     analysis = analyse(load_study(tmp_path, "clothing-tricks"))
     marked = [(e, note) for e in analysis.effects for note in e.notes if "reliably detects" in note]
     assert marked
