@@ -70,7 +70,10 @@ LR = "factors: {a: {optimizer.lr: 0.2}}\n"
             r"grid\.yaml: factors\.a\.optimiser: there is no such field; did you mean 'optimizer'\?",
         ),
         (HEAD + "factors: {a: {optimizer.lr: .nan}}\n", r"factors\.a\.optimizer.*\.lr: .*finite number \(got nan\)"),
-        (HEAD + "factors: {a: {optimizer.lr: -1}}\n", r"factors\.a\.optimizer.*\.lr: expected a number above 0, got -1"),
+        (
+            HEAD + "factors: {a: {optimizer.lr: -1}}\n",
+            r"factors\.a\.optimizer\.lr: expected a number above 0, got -1",
+        ),
         (HEAD + "factors: {a: {budget.num_shards: 3}}\n", r"batch_size=20 cannot be cut into num_shards=3"),
         (HEAD + "factors: {a: {schedule: {kind: cosine, warmup_epochs: 2}}}\n", r"warmup_epochs=2.* below .*epochs=2"),
         (
