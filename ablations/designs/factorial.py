@@ -51,13 +51,15 @@ class FullFactorial(Frozen):
             for group in groups
             for level in group.levels
         )
-        shares = exact_shares(cells, groups) if len(groups) > 1 else {}
+        said = [main.weights for main in mains]  # of two factors the share of the gain is the average itself
+        exact = exact_shares(cells, groups) if len(groups) > 1 else {}
+        shares = {name: weights for name, weights in exact.items() if weights not in said}
+        told = "; shares of the gain are exact over all orders" if shares else ""
         return Layout(
             cells,
             (*mains, *_interactions(groups, cells), *share_comparisons(groups, shares, exploratory=True)),
             notes=(
-                f"full factorial: all {len(cells)} combinations, so no effect is mixed with another; shares of the "
-                "gain are exact over all orders",
+                f"full factorial: all {len(cells)} combinations, so no effect is mixed with another{told}",
                 *inestimable(groups),
             ),
         )

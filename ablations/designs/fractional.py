@@ -45,7 +45,11 @@ class Fractional(Frozen):
         if sum((self.cells is not None, self.resolution is not None, bool(self.generators))) > 1:
             raise ValueError("expected cells, resolution or generators, and only one of them")
         if self.cells is not None and self.cells & (self.cells - 1):
-            raise ValueError(f"cells: {self.cells} is no power of 2, as the number of cells of a fraction must be")
+            below = 1 << (self.cells.bit_length() - 1)
+            raise ValueError(
+                f"cells: {self.cells} is no power of 2, as the number of cells of a fraction must be; "
+                f"write {below} or {2 * below}"
+            )
         return self
 
     def lay_out(self, groups: Sequence[Group]) -> Layout:

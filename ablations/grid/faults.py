@@ -13,6 +13,13 @@ from pipeline.spec.errors import Impossible
 
 _ONE_OF = re.compile(r"\^\((\w+(?:\|\w+)+)\)\$")  # a pattern that only lists words
 _NO_MAPPING = ("dict_type", "model_type", "model_attributes_type")
+_LIMITS = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of {ge:g} or more",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of {le:g} or less",
+    "multiple_of": "a multiple of {multiple_of:g}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,12 @@ def _say(fault: ErrorDetails, place: _Place) -> tuple[tuple[str, ...], str]:
     if kind in _NO_MAPPING:
         return path, f"expected a mapping{' such as ' + _example(place) if place.kinds else ''}, got {_shown(came)}"
     if kind == "too_short":
-        return path, f"expected at least {context['min_length']} entry, got {_shown(came)}"
+        least = context["min_length"]
+        return path, f"expected at least {least} {'entry' if least == 1 else 'entries'}, got {_counted(came)}"
+    if kind == "tuple_type":
+        return path, f"expected a list such as [{came if isinstance(came, str | int) else '...'}], got {_shown(came)}"
+    if kind in _LIMITS:
+        return path, f"expected {_LIMITS[kind].format(**context)}, got {_shown(came)}"
     if kind == "literal_error":
         expected = str(context["expected"])
         return path, f"expected {expected}, got {_shown(came)}"
@@ -102,6 +114,11 @@ def _shown(came: Any) -> str:
         name = "mapping" if isinstance(came, dict) else "list"
         return f"a {name}" if came else f"an empty {name}"
     return repr(came)
+
+
+def _counted(came: Any) -> str:
+    """The same, with the number of entries where there are some."""
+    return f"{len(came)}" if isinstance(came, dict | list | tuple) and came else _shown(came)
 
 
 def _find(schema: dict[str, Any], loc: tuple[int | str, ...]) -> _Place:

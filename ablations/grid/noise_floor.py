@@ -37,7 +37,11 @@ class NoiseFloor(Frozen):
 
 def on_or_off(value: Any) -> Any:
     """`noise_floor: false` means neither, `true` means both."""
-    return {"a_a": value, "rerun": value} if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return {"a_a": value, "rerun": value}
+    if not isinstance(value, Mapping | NoiseFloor):
+        raise ValueError(f"expected true, false or a mapping such as {{rerun: false}}, not {value!r}")
+    return value
 
 
 def with_noise_floor(layout: Layout, switches: Sequence[str], first_seed: int) -> Layout:

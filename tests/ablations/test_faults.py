@@ -113,7 +113,24 @@ def test_options_of_a_trick_of_ones_own_have_their_path() -> None:
         "base.strategies.0.options.strenght: there is no such option; BrightenConfig has: strength"
     ]
     assert of_base(strategies=[own | {"options": {"strength": 9}}]) == [
-        "base.strategies.0.options.strength: Input should be less than or equal to 2 (got 9)"
+        "base.strategies.0.options.strength: expected a number of 2 or less, got 9"
     ]
     (line,) = of_base(strategies=[own | {"target": "no_such_module:X"}])
     assert line.startswith("base.strategies.0.target: target 'no_such_module:X': there is no Python module")
+
+
+def test_what_is_out_of_range_says_the_range_in_plain_words() -> None:
+    assert of_grid(metric={"delta": -1}) == ["metric.delta: expected a number above 0, got -1"]
+    assert of_grid(max_runs=0) == ["max_runs: expected a number of 1 or more, got 0"]
+    assert of_grid(design={"kind": "shapley", "orders": 3}) == ["design.orders: expected a multiple of 2, got 3"]
+
+
+def test_a_list_that_is_too_short_or_none_says_what_it_should_be() -> None:
+    assert of_grid(more_seeds={"kind": "looks", "at": [3]}) == ["more_seeds.at: expected at least 2 entries, got 1"]
+    (line,) = of_grid(design={"kind": "fractional", "generators": "b = a"})
+    assert line == "design.generators: expected a list such as [b = a], got 'b = a'"
+
+
+def test_the_noise_floor_is_on_or_off() -> None:
+    (line,) = of_grid(noise_floor="maybe")
+    assert line == "noise_floor: expected true, false or a mapping such as {rerun: false}, not 'maybe'"

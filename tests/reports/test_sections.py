@@ -29,7 +29,7 @@ def analysis(study: StudyData) -> InDepth:
 
 @pytest.fixture(scope="module")
 def sections(study: StudyData, analysis: InDepth) -> Sections:
-    return make_sections(analysis, scale_of_metric(study.plan.metric))
+    return make_sections(study.plan, analysis, scale_of_metric(study.plan.metric))
 
 
 def test_survives_json(analysis: InDepth) -> None:
@@ -52,7 +52,9 @@ def test_every_number_of_the_flip_chart_stands_in_its_table(analysis: InDepth, s
 def test_long_class_tables_are_cut_and_keep_the_smallest_p(study: StudyData, analysis: InDepth) -> None:
     assert analysis.examples is not None
     repeated = analysis.examples.model_copy(update={"classes": analysis.examples.classes * 5})
-    longer = make_sections(analysis.model_copy(update={"examples": repeated}), scale_of_metric(study.plan.metric))
+    longer = make_sections(
+        study.plan, analysis.model_copy(update={"examples": repeated}), scale_of_metric(study.plan.metric)
+    )
     assert len(analysis.examples.classes) == 40 and len(repeated.classes) == 200
     assert longer.classes is not None and len(longer.classes.rows) == MAX_CLASS_ROWS
     ps = [row.p for row in analysis.examples.classes]

@@ -47,3 +47,10 @@ def test_a_pair_is_seen_where_only_what_it_needs_is_on() -> None:
 def test_too_many_factors_for_all_sets() -> None:
     with pytest.raises(SpecError, match="20 factors make 1,048,576 arms, more than 4,096; choose fractional"):
         lay_out(FullFactorial(), plain_groups([f"f{index}" for index in range(20)]), ())
+
+
+@pytest.mark.parametrize(("num_factors", "num_shares"), [(1, 0), (2, 0), (3, 3)])
+def test_a_share_that_is_the_average_itself_is_not_said_twice(num_factors: int, num_shares: int) -> None:
+    layout = lay_out(FullFactorial(), plain_groups("abc"[:num_factors]), ())
+    assert sum(c.context == "share of the gain" for c in layout.comparisons) == num_shares
+    assert ("shares of the gain" in layout.notes[0]) is (num_shares > 0)

@@ -158,3 +158,7 @@ def test_what_is_confounded_names_what_it_is_mixed_with() -> None:
     ruling = confounded(("b x c", "d x e"))
     assert ruling == Ruling(Verdict.CONFOUNDED, "confounded with b x c, d x e")
     assert not ruling.verdict.helps and not ruling.verdict.hurts
+
+
+def test_more_seeds_than_anybody_counts_are_over_and_not_about() -> None:
+    assert "; over 1000 more seeds for 0.1 pt" in judged(0.1, 6.0 / 3**0.5, 0.9, delta=0.1, df=2, n=3).sentence
