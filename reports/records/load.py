@@ -129,9 +129,13 @@ def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRe
 
 
 def pick_timings(plan: StudyPlan, timings: list[TimingRecord]) -> list[TimingRecord]:
-    """The timings of this plan's stages, in the order written."""
+    """The timings of this plan's stages in the order written, those of other studies with the same stages first.
+
+    Readers take the latest: a study's cost must not change because another one in the same home was timed.
+    """
     hashes = {stage.stage_hash for arm in plan.arms for stage in arm.stages}
-    return [timing for timing in timings if timing.stage_hash in hashes]
+    found = [timing for timing in timings if timing.stage_hash in hashes]
+    return sorted(found, key=lambda timing: timing.block.rpartition("-")[0] == plan.study)
 
 
 @dataclass(frozen=True)

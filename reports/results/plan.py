@@ -35,5 +35,6 @@ class AsPlanned(Frozen):
         """'as planned', or '2 deviations: seeds, failed runs'."""
         if not self.deviations:
             return "as planned"
-        kinds = ", ".join(dict.fromkeys(deviation.what for deviation in self.deviations))
+        said = {"promise": "results were known before a plan was kept"}
+        kinds = ", ".join(dict.fromkeys(said.get(deviation.what, deviation.what) for deviation in self.deviations))
         return f"{len(self.deviations)} deviation{'' if len(self.deviations) == 1 else 's'}: {kinds}"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.spec.errors import RecordError
-from pipeline.spec.records import Failure, RunRecord, Status
-from reports.records.load import load_study, parse_lines, pick_records
-from tests.reports.fixtures import Options, write_home
+from pipeline.spec.records import Failure, RunRecord, Status, TimingRecord
+from reports.records.load import load_study, parse_lines, pick_records, pick_timings
+from tests.reports.fixtures import ENVIRONMENT, Options, write_home
 
 
 @pytest.fixture
@@ -95,3 +95,12 @@ def test_runs_of_other_studies_and_seeds_are_left_out(home: Path) -> None:
     record = next(iter(study.records.values()))
     strangers = [record.model_copy(update={"seed": 99}), record.model_copy(update={"stage_hash": "0" * 64})]
     assert pick_records(study.plan, strangers) == {}
+
+
+def test_the_timings_of_another_study_with_the_same_stages_never_count_as_the_latest(home: Path) -> None:
+    plan = load_study(home, "clothing-tricks").plan
+    stage = plan.arm("bare").final.stage_hash
+    blocks = ("clothing-tricks-00aa11bb", "clothing-tricks-two-22cc33dd", "other-44ee55ff")
+    timed = {"round": 0, "stage_hash": stage, "step_ms": 1, "images_per_s": 1, "environment": ENVIRONMENT}
+    timings = [TimingRecord(block=block, peak_memory_mb=None, **timed) for block in blocks]
+    assert [timing.block for timing in pick_timings(plan, timings)] == [blocks[1], blocks[2], blocks[0]]
