@@ -38,6 +38,8 @@ class Estimate:
     measured: int  # pending stages whose time comes from earlier runs rather than from a probe
     disk_mb: float
     prepared_mb: float  # of it; can be deleted afterwards
+    num_one_seed: int  # runs of one seed more
+    one_seed_s: float  # and their time, one after another
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
     probes: dict[tuple[str, int, int, str], float] = {}
     total_s, disk_mb, measured = 0.0, 0.0, 0
     sizes: dict[str, float] = {}
+    stage_s: dict[str, float] = {}
     for run in planned.runs:
         spec, listing = run.spec, planned.data[run.data_key].listing
         model_key = spec.model.model_dump_json()
@@ -77,22 +80,27 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
             model = build_model(spec.model, len(listing.class_names))
             sizes[model_key] = sum(p.numel() for p in model.parameters()) * 4 / 2**20
         disk_mb += sizes[model_key] + BYTES_PER_RUN / 2**20
-        if run.key in finished:
-            continue
-        if run.stage.stage_hash in known:
-            total_s += known[run.stage.stage_hash]
-            measured += 1
-            continue
-        key = (model_key, spec.data.image_size_px, spec.budget.batch_size, spec.precision)
-        step_s = timed.get(run.stage.stage_hash)
-        if step_s is None:
-            if key not in probes:
+        stage = run.stage.stage_hash
+        if stage not in stage_s:
+            key = (model_key, spec.data.image_size_px, spec.budget.batch_size, spec.precision)
+            if stage not in known and stage not in timed and key not in probes:
                 probes[key] = probe_step_s(spec, len(listing.class_names))
-            step_s = probes[key]
-        total_s += step_s * steps_per_epoch(len(listing.rows("train")), spec.budget.batch_size) * spec.budget.epochs
+            num_steps = steps_per_epoch(len(listing.rows("train")), spec.budget.batch_size) * spec.budget.epochs
+            stage_s[stage] = known[stage] if stage in known else num_steps * (timed.get(stage) or probes[key])
+        if run.key not in finished:
+            total_s += stage_s[stage]
+            measured += stage in known
+    one_seed = {s.stage_hash for arm in planned.plan.arms if arm.seeds is None for s in arm.stages}
     prepared_mb = sum(prepared_mb_of(data.spec, len(data.listing.ids)) for data in planned.data.values())
     return Estimate(
-        len(planned.runs) - len(finished), len(finished), total_s, measured, disk_mb + prepared_mb, prepared_mb
+        pending=len(planned.runs) - len(finished),
+        finished=len(finished),
+        one_after_another_s=total_s,
+        measured=measured,
+        disk_mb=disk_mb + prepared_mb,
+        prepared_mb=prepared_mb,
+        num_one_seed=len(one_seed),
+        one_seed_s=sum(stage_s[stage] for stage in one_seed),
     )
 
 
@@ -185,7 +193,7 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"cost      about {duration(cost.one_after_another_s)} of training one after another, "
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
-        f"apart; one seed more: {len({s.stage_hash for a in plan.arms if a.seeds is None for s in a.stages})} runs"
+        f"apart; one seed more: {cost.num_one_seed} runs, {duration(cost.one_seed_s / lanes)}"
         + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
         f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
     ]
@@ -245,6 +253,7 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
             "pending": cost.pending,
             "shared": planned.num_reused,
         },
+        "one_seed_more": {"runs": cost.num_one_seed, "seconds_on_lanes": cost.one_seed_s / lanes},
         "seconds": {"sequential": cost.one_after_another_s, "on_lanes": cost.one_after_another_s / lanes},
         "disk_mb": cost.disk_mb,
         "noise_sd": spread.sd if spread else None,

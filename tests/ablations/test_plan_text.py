@@ -54,6 +54,7 @@ def test_unknown_stages_are_estimated_from_a_probe_of_one_step(home: Home, monke
     assert (cost.pending, cost.finished, cost.measured) == (8, 0, 0)
     # 60 images in batches of 20, 2 epochs, 4 stages, 2 seeds
     assert cost.one_after_another_s == pytest.approx(0.5 * 3 * 2 * 8)
+    assert (cost.num_one_seed, cost.one_seed_s) == (4, pytest.approx(0.5 * 3 * 2 * 4))
 
 
 def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +67,7 @@ def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monk
     step_s = timing(planned.plan.arm("+mixup").final, 0).step_ms / 1000
     # seed 1 of bare and full as records say (12.5 s each); mixup as it was timed, smoothing by the probe, 2 seeds each
     assert cost.one_after_another_s == pytest.approx(2 * 12.5 + 2 * 6 * step_s + 2 * 6 * 0.5)
+    assert cost.one_seed_s == pytest.approx(2 * 12.5 + 6 * step_s + 6 * 0.5), "a new seed trains bare and full again"
 
 
 def test_disk_counts_the_weights_of_every_run_and_the_prepared_images(home: Home) -> None:
