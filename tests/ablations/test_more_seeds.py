@@ -89,7 +89,7 @@ def test_without_a_rule_no_seed_is_added_and_the_message_says_what_to_write(home
         ({"kind": "looks", "at": [5, 10]}, 3, "first look is at 5 seeds, but the grid has 3"),
         ({"kind": "precision", "half_width": 0.5, "max_seeds": 3}, 3, "max_seeds above them, not 3"),
         ({"kind": "precision", "half_width": 0.5, "max_seeds": 9}, 1, "at least 2, to measure the spread"),
-        ({"kind": "precision", "half_width": 0, "max_seeds": 9}, 3, "greater than 0"),
+        ({"kind": "precision", "half_width": 0, "max_seeds": 9}, 3, "expected a number above 0, got 0"),
         ({"kind": "untill_it_works"}, 3, "more_seeds"),
     ],
 )
