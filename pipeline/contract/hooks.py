@@ -174,9 +174,11 @@ def check_same_draws(subject: Subject) -> None:
 
     # Both seeded: left as they are, the generators may stand where an earlier check has put them.
     numpy_state = np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(devices=[]):
-        first, second = decisions_after(122), decisions_after(123)
-    np.random.set_state(numpy_state)  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=[]):
+            first, second = decisions_after(122), decisions_after(123)
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
     again = "not the same the second time; draw from the Rng (or the generator) that the hook is given"
     for name in ("seed", "plans", "rows"):
         expect(first[name] == second[name], f"{name}: {again}")
