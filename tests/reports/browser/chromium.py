@@ -56,10 +56,11 @@ class Chromium:
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
         # The browser reads from descriptor 3 and writes to 4; the shell moves ours there.
-        command = (
-            f'exec "$0" --headless=new --no-sandbox --disable-gpu --hide-scrollbars --no-first-run '
-            f'--remote-debugging-pipe --disable-background-networking --user-data-dir="$1" about:blank 3<&{to_browser} 4>&{from_browser}'
+        options = (
+            "--headless=new --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking "
+            "--remote-debugging-pipe"
         )
+        command = f'exec "$0" {options} --user-data-dir="$1" about:blank 3<&{to_browser} 4>&{from_browser}'
         self._process = subprocess.Popen(
             ["bash", "-c", command, path, self._profile.name],
             pass_fds=(to_browser, from_browser),
