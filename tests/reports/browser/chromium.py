@@ -57,8 +57,8 @@ class Chromium:
         self._read, from_browser = os.pipe()
         # The browser reads from descriptor 3 and writes to 4; the shell moves ours there.
         options = (
-            "--headless=new --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking "
-            "--remote-debugging-pipe"
+            "--headless=new --no-sandbox --disable-gpu --hide-scrollbars --no-first-run "
+            "--disable-background-networking --remote-debugging-pipe"
         )
         command = f'exec "$0" {options} --user-data-dir="$1" about:blank 3<&{to_browser} 4>&{from_browser}'
         self._process = subprocess.Popen(
