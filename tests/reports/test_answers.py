@@ -1,5 +1,7 @@
 """What the first screen says about each factor."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis.study import analyse
