@@ -150,13 +150,14 @@ def live_lines(board: Board, elapsed_s: float, width: int, height: int, plain: b
     head = textwrap.wrap(summary(board, elapsed_s), width)
     busy = [f"{lane}: {board.lane_text(work)}"[:width] for lane, work in sorted(board.lanes.items())]
     lanes = busy[:MAX_LANES] + ([f"and {len(busy) - MAX_LANES} lanes more"] if len(busy) > MAX_LANES else [])
-    foot = textwrap.wrap(
-        f"{legend(rows, plain)}; mean {board.metric_title} on validation over the n seeds so far. No verdicts while it "
-        "runs: what leads early is often luck.",
-        width,
-    )
-    room = max(3, height - len(head) - len(lanes) - len(foot) - 4)  # blank lines, and the prompt
-    return [*head, "", *grid_lines(rows, width, room, plain), "", *lanes, *foot]
+    how = f"{legend(rows, plain)}; mean {board.metric_title} on validation over the n seeds so far"
+    if board.num_over < board.num_runs:
+        how += ". No verdicts while it runs: what leads early is often luck."
+    foot = textwrap.wrap(how, width)
+    blank = 3 if lanes else 2
+    room = max(3, height - len(head) - len(lanes) - len(foot) - blank - 1)  # and the prompt
+    parts = (head, grid_lines(rows, width, room, plain), lanes, foot)
+    return "\n\n".join("\n".join(part) for part in parts if part).splitlines()
 
 
 def _coloured(text: str, signs: dict[Mark, str]) -> Text:

@@ -39,10 +39,10 @@ class ArmMarks:
         return len(self.marks) - self.marks.count(None)
 
     @property
-    def whole(self) -> str:
-        """All its runs as one: the name of a mark, or "partly"."""
+    def whole(self) -> Mark | None:
+        """The state that all its runs are in, or None."""
         kinds = {mark for mark in self.marks if mark is not None}
-        return kinds.pop() if len(kinds) == 1 else "partly"
+        return kinds.pop() if len(kinds) == 1 else None
 
 
 def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = None, plain: bool = False) -> list[str]:
@@ -132,6 +132,6 @@ def _strip_lines(num_rows: int, width: int) -> int:
 
 def _strip(rows: Sequence[ArmMarks], width: int, signs: dict[Mark, str]) -> list[str]:
     """The other arms as one character each; `~` where their runs differ in state."""
-    line = "".join(signs.get(row.whole, "~") for row in rows)  # type: ignore[call-overload]
+    line = "".join("~" if row.whole is None else signs[row.whole] for row in rows)
     head = f"{len(rows)} more arms, a character each (~ partly):"
     return [head, *(line[at : at + width] for at in range(0, len(line), width))]

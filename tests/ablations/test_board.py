@@ -78,6 +78,6 @@ def test_before_two_runs_have_finished_the_epochs_give_a_guess_also_after_a_resu
 
 
 def test_nothing_is_left_when_all_is_over() -> None:
-    board = Board(PLAN, dict.fromkeys(NAMES.values(), {}), 1)
+    board = Board(PLAN, {key: {} for key in NAMES.values()}, 1)
     assert board.left_text() == ""
     assert board.num_over == board.num_runs

@@ -46,7 +46,7 @@ def test_what_does_not_fit_becomes_a_character_each_and_failed_and_running_arms_
 
 
 def test_many_seeds_are_counted() -> None:
-    marks: list[Mark] = ["finished"] * 17 + ["failed"] * 2 + ["missing"]
+    marks: tuple[Mark, ...] = (*("finished",) * 17, *("failed",) * 2, "missing")
     assert grid_lines([arm("bare", *marks)], 80) == ["bare ✓17/20 ✕2"]
 
 
