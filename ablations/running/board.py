@@ -153,7 +153,9 @@ class Board:
 
     def _row(self, arm: Arm) -> ArmMarks:
         planned = self._plan.seeds_of(arm)
-        marks = tuple(self._mark(arm, seed) if seed in planned else None for seed in self._plan.every_seed)
+        marks: tuple[Mark | None, ...] = tuple(
+            self._mark(arm, seed) if seed in planned else None for seed in self._plan.every_seed
+        )
         scores = [
             metrics[name]
             for seed in planned

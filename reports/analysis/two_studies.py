@@ -163,9 +163,7 @@ def _scores(study: StudyData, arm: str) -> dict[int, float]:
 def _difference(values: np.ndarray, seeds: tuple[int, ...]) -> ArmDifference:
     estimate = paired_effect(values)
     if not estimate.has_spread:
-        return ArmDifference(
-            estimate=estimate.effect, level=LEVEL, interval=None, p=None, df=estimate.df, seeds=seeds
-        )
+        return ArmDifference(estimate=estimate.effect, level=LEVEL, interval=None, p=None, df=estimate.df, seeds=seeds)
     limits = estimate.interval(LEVEL)
     return ArmDifference(
         estimate=estimate.effect,
@@ -199,9 +197,7 @@ def _spread(scores: dict[int, float]) -> Spread | None:
     return Spread(mean=float(np.mean(values)), sd=sd, n=len(values))
 
 
-def _verdicts(
-    first: StudyData, second: StudyData, one: Analysis, two: Analysis
-) -> tuple[VerdictPair, ...]:
+def _verdicts(first: StudyData, second: StudyData, one: Analysis, two: Analysis) -> tuple[VerdictPair, ...]:
     """Of the declared effects and the controls, in the order of the first study, then what only the second asks."""
     sides = []
     for study, analysis in ((first, one), (second, two)):
@@ -238,4 +234,3 @@ def _notes(both: _Both, pairs: tuple[MatchedArms, ...]) -> tuple[str, ...]:
 
 def _counts(plan: StudyPlan) -> str:
     return ", ".join(f"{count:,} {role}" for role, count in plan.data.num_samples.items())
-

@@ -16,6 +16,7 @@ MEANING: dict[Mark, str] = {
     "blocked": "not run: an earlier stage failed",
     "missing": "not run yet",
 }
+TROUBLE: tuple[Mark, ...] = ("running", "failed", "blocked")  # counted by name where there is no mark for each run
 MAX_NAME = 24  # characters of an arm's name
 MAX_MARKS = 12  # seeds; with more an arm shows counts
 GAP = "   "  # between arms that stand side by side
@@ -41,7 +42,7 @@ class ArmMarks:
     @property
     def whole(self) -> Mark | None:
         """The state that all its runs are in, or None."""
-        kinds = {mark for mark in self.marks if mark is not None}
+        kinds: set[Mark] = {mark for mark in self.marks if mark is not None}
         return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -104,9 +105,7 @@ class _Layout:
 def _marks_text(row: ArmMarks, signs: dict[Mark, str]) -> str:
     if len(row.marks) <= MAX_MARKS:
         return "".join(" " if mark is None else signs[mark] for mark in row.marks)
-    others = "".join(
-        f" {signs[mark]}{row.num(mark)}" for mark in ("running", "failed", "blocked") if row.num(mark)
-    )  # fmt: skip
+    others = "".join(f" {signs[mark]}{row.num(mark)}" for mark in TROUBLE if row.num(mark))
     return f"{signs['finished']}{row.num('finished')}/{row.num_planned}{others}"
 
 

@@ -117,9 +117,7 @@ def _difference(pair: ArmPair, scale: Scale) -> str:
 
 
 def _verdicts(two: TwoStudies) -> TextTable:
-    rows = tuple(
-        (pair.factor, pair.context, _verdict(pair.first), _verdict(pair.second)) for pair in two.verdicts
-    )
+    rows = tuple((pair.factor, pair.context, _verdict(pair.first), _verdict(pair.second)) for pair in two.verdicts)
     return TextTable("Verdicts side by side", ("factor", "context", two.first.study, two.second.study), rows)
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from reports.formats.marks import ArmMarks, Mark, grid_lines, legend
 
+NUMBERS: dict[Mark, int] = {"finished": 17, "failed": 2, "missing": 1}
 THREE: tuple[Mark, Mark, Mark] = ("finished", "running", "missing")
 
 
@@ -46,8 +47,10 @@ def test_what_does_not_fit_becomes_a_character_each_and_failed_and_running_arms_
 
 
 def test_many_seeds_are_counted() -> None:
-    marks: tuple[Mark, ...] = (*("finished",) * 17, *("failed",) * 2, "missing")
-    assert grid_lines([arm("bare", *marks)], 80) == ["bare ✓17/20 ✕2"]
+    many: list[Mark] = []
+    for mark, number in NUMBERS.items():
+        many += [mark] * number
+    assert grid_lines([arm("bare", *many)], 80) == ["bare ✓17/20 ✕2"]
 
 
 def test_a_long_name_is_cut_and_the_legend_names_only_what_is_used() -> None:
