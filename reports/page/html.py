@@ -39,9 +39,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def write_report(study: StudyData, out: Path) -> Path:
     """Analyse the study and write its page, replacing an older one. Returns the path written."""
+    return write_page(render(study), out)
+
+
+def write_page(text: str, out: Path) -> Path:
+    """Put a page there whole, replacing an older one. Returns the path written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
-    text = render(study)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(out)  # a reader never meets half a page
