@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.spec.base import Frozen, content_hash
+from pipeline.spec.base import Frozen, content_hash, identity_dump
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.links import AnyInit, FromFile, FromStage, Pretrained, Scratch
@@ -115,7 +115,8 @@ class StageSpec(Training):
         Raises:
             SpecError: it starts from weights that have not been looked at, whose content is part of the identity.
         """
-        dump = self.model_dump(mode="json", exclude={"name"})
+        dump = identity_dump(self)
+        del dump["name"]
         if isinstance(self.init, Pretrained) or (isinstance(self.init, FromFile) and self.init.sha256 is None):
             raise SpecError(
                 f"stage {self.name}: init of kind {self.init.kind} has no sha256 yet, and what weights hold is part of "
