@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,34 @@ class Frozen(BaseModel):
     """Immutable, closed and finite: a typo or an impossible value fails before anything starts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddedLater:
+    """Marks a field that stored specs do not have: at its default it is no part of the identity.
+
+    Written as `name: Annotated[type, AddedLater()] = default`. What it stands for must then be, at the default, what
+    was done before there was such a field.
+    """
+
+
+def identity_dump(spec: BaseModel) -> dict[str, Any]:
+    """The spec as JSON values, without the fields that were added later and are at their defaults, at any depth."""
+    return _without_later(spec, spec.model_dump(mode="json"))
+
+
+def _without_later(value: Any, dumped: Any) -> Any:
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        later = {name for name, field in fields.items() if any(isinstance(m, AddedLater) for m in field.metadata)}
+        return {
+            name: _without_later(getattr(value, name), part)
+            for name, part in dumped.items()
+            if name not in later or getattr(value, name) != fields[name].get_default(call_default_factory=True)
+        }
+    if isinstance(value, tuple | list):
+        return [_without_later(one, part) for one, part in zip(value, dumped, strict=True)]
+    return dumped
 
 
 def canonical_json(value: Any) -> str:

@@ -1,11 +1,12 @@
 import hashlib
 import json
 import math
+from typing import Annotated
 
 import pytest
 from pydantic import ValidationError
 
-from pipeline.spec.base import Frozen, canonical_json, content_hash, derive_seed
+from pipeline.spec.base import AddedLater, Frozen, canonical_json, content_hash, derive_seed, identity_dump
 
 
 class Leaf(Frozen):
@@ -60,3 +61,24 @@ def test_streams_do_not_collide() -> None:
     assert len(seeds) == 5 * 2 * 50 * 2
     assert derive_seed("a", "b") != derive_seed("ab"), "the parts are told apart"
     assert derive_seed(1, 23) != derive_seed(12, 3)
+
+
+class Wheel(Frozen):
+    size: int = 1
+    colour: Annotated[str, AddedLater()] = "red"
+
+
+class Cart(Frozen):
+    wheels: tuple[Wheel, ...] = (Wheel(), Wheel(size=2))
+    spare: Annotated[Wheel | None, AddedLater()] = None
+    load: dict[str, int] = {}
+
+
+def test_a_field_that_was_added_later_counts_once_it_is_set() -> None:
+    before = {"wheels": [{"size": 1}, {"size": 2}], "load": {"a": 1}}
+    cart = Cart(load={"a": 1})
+    assert identity_dump(cart) == before
+    assert cart.model_dump(mode="json") != before, "a spec that is written has every default"
+    assert identity_dump(Cart(load={"a": 1}, spare=Wheel())) == before | {"spare": {"size": 1}}
+    blue = identity_dump(Cart(wheels=(Wheel(colour="blue"),)))
+    assert blue == {"wheels": [{"size": 1, "colour": "blue"}], "load": {}}
