@@ -50,6 +50,11 @@ class Recorder:
         store.write_plan(self._home, plan)
         self._go_on(plan)
 
+    def grow(self, plan_json: str) -> None:
+        """Keep a plan that has got more arms, before any of their runs starts."""
+        self._plan = StudyPlan.model_validate_json(plan_json)
+        store.write_plan(self._home, self._plan)
+
     def write(self, result: StageResult) -> None:
         """Keep a run for good: its folder, then its record. It is on disk when this returns.
 

@@ -84,6 +84,14 @@ class Board:
         """Runs of which nothing more will come."""
         return self.num_runs - self.num(State.PENDING) - self.num(State.RUNNING)
 
+    def grow(self, plan: StudyPlan) -> None:
+        """The plan has got more arms."""
+        self._plan, self._rows = plan, None
+        self._names = {run.key: run.name for run in study_runs(plan)}
+        new = [key for key in self._names if key not in self._states]
+        self._states.update(dict.fromkeys(new, State.PENDING))
+        self._counts[State.PENDING] += len(new)
+
     def update(self, snapshot: Snapshot) -> None:
         """Take in what has changed."""
         self.timing, self.lanes = snapshot.timing, snapshot.lanes

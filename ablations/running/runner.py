@@ -3,16 +3,11 @@
 import json
 import logging
 import os
-import signal
-import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 import torch
@@ -26,20 +21,18 @@ from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
 from ablations.running.board import Board
 from ablations.running.display import Progress, duration
-from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
+from ablations.running.lanes import cluster_size, size_lanes
+from ablations.running.queue import StageQueue, State, queue_actor
+from ablations.running.watch import Interrupts, watch
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
-from pipeline.spec.errors import ResourceError
-from pipeline.spec.records import Failure, Status
-from pipeline.training.environment import environment
-from pipeline.training.job import StageJob, TimingJob, failed_result
+from pipeline.spec.records import Status
+from pipeline.training.job import StageJob, TimingJob
 from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
 from reports.page.html import write_report
 from reports.records.load import load_study
 
-POLL_S = 0.5
 # Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
 # end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
 # Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
@@ -121,10 +114,16 @@ def finished_keys(home: Home, planned: Planned) -> frozenset[str]:
         for run in planned.runs
         if (record := records.get((run.stage.stage_hash, run.seed))) and record.status is Status.FINISHED
     }
-    for run in reversed(planned.runs):  # descendants first: an ancestor that must run again needs its own ancestors
-        if run.key not in finished:
-            finished -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
-    return frozenset(finished)
+    return usable(home, planned.runs, finished)
+
+
+def usable(home: Home, runs: Sequence[PlannedRun], finished: set[str]) -> frozenset[str]:
+    """Of the finished runs, those that need not be trained again for these runs, which stand ancestors first."""
+    kept = set(finished)
+    for run in reversed(runs):  # descendants first: an ancestor that must run again needs its own ancestors
+        if run.key not in kept:
+            kept -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
+    return frozenset(kept)
 
 
 def finished_metrics(home: Home, done: frozenset[str]) -> dict[str, dict[str, float]]:
@@ -176,31 +175,6 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
     return handles
 
 
-class Interrupts:
-    """Ctrl-C or SIGTERM once: finish what is running. Twice: stop now."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @contextmanager
-    def caught(self) -> Iterator["Interrupts"]:
-        """Install the handlers; only the main thread may."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.count += 1
-        if self.count >= 2:
-            raise KeyboardInterrupt
-
-
 def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     """Run what is missing, then write the report.
 
@@ -229,7 +203,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         jobs = [job_of(run, home, asked) for run in planned.runs]
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
-        snapshot = _watch(sizes, queue, recorder, handles, progress, interrupts)
+        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts)
         study = load_study(home.root, planned.plan.study)
         write_report(study, report)
         ray.get(recorder.finish.remote(str(report)))
@@ -249,48 +223,3 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
 def _same_plan(home: Home, planned: Planned) -> bool:
     path = home.plan(planned.plan.study)
     return path.exists() and json.loads(path.read_text()) == json.loads(planned.plan.model_dump_json())
-
-
-def _watch(
-    sizes: LaneSizes,
-    queue: Any,
-    recorder: Any,
-    handles: dict[str, DataHandle],
-    progress: Progress,
-    interrupts: Interrupts,
-) -> Snapshot:
-    """Run the lanes until the queue is empty."""
-    data = {key: ray.put(handle) for key, handle in handles.items()}
-    with tempfile.TemporaryDirectory(prefix="ablate-lanes-") as scratch:
-        lanes = Lanes(sizes, queue, recorder, data, Path(scratch))
-        drained = False
-        try:
-            while True:
-                alive = lanes.alive()  # before the snapshot, so that the last one is complete
-                snapshot: Snapshot = ray.get(queue.call.remote("snapshot"))
-                for lost in snapshot.lost:
-                    ray.get(recorder.write.remote(lost_result(lost, handles)))
-                progress.show(snapshot)
-                if interrupts.count and not drained:
-                    drained = True
-                    ray.get(queue.call.remote("drain"))
-                    progress.note(
-                        "stopping: finishing the runs under way; press Ctrl-C again to stop now. Nothing done is lost."
-                    )
-                if not alive:
-                    break
-                time.sleep(POLL_S)
-        finally:
-            lanes.release()
-    unfinished = snapshot.counts[State.PENDING] + snapshot.counts[State.RUNNING]
-    if unfinished and not drained:
-        errors = "; ".join(f"{lane}: {error}" for lane, error in lanes.errors().items()) or "no reason was given"
-        raise ResourceError(f"all lanes ended with {unfinished} runs left ({errors}). Run again to resume")
-    return snapshot
-
-
-def lost_result(lost: LostRun, handles: dict[str, DataHandle]) -> Any:
-    """The record of a run whose workers could not write one."""
-    failure = Failure(type="WorkerLost", message=lost.reason, attempts=lost.attempts, log_tail=lost.reason)
-    fingerprint = handles[lost.job.data_key].fingerprint
-    return failed_result(lost.job, fingerprint, failure, environment(torch.device("cpu")), lost.reason)
