@@ -48,18 +48,33 @@ def join(parts: Iterable[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
-def drawing(content: Markup, *, height: float, label: str, css: str) -> Markup:
-    """A drawing as wide as its place on the page, with the text alternative."""
+def drawing(content: Markup, *, height: float, label: str, css: str, told: str = "", width: str = "100%") -> Markup:
+    """A drawing as wide as its place on the page, or as `width` says, with the text alternative.
+
+    `label` names it; `told` is what a reader who cannot see it must hear beside that.
+    """
     return Markup(
-        '<svg class="{}" width="100%" height="{}" role="img" aria-label="{}"><title>{}</title>{}</svg>'
-    ).format(css, height, label, label, content)
+        '<svg class="{}" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>'
+    ).format(css, width, height, label, label, _described(told), content)
 
 
-def picture(content: Markup, *, width: float, height: float, label: str, css: str) -> Markup:
+def picture(content: Markup, *, width: float, height: float, label: str, css: str, told: str = "") -> Markup:
     """A drawing with coordinates of its own, scaled as a whole: for curves, which percentages cannot draw."""
-    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
-        css, width, height, label, label, content
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>').format(
+        css, width, height, label, label, _described(told), content
     )
+
+
+def hatching(name: str) -> Markup:
+    """Definition of slanted lines to fill with, under this id: `fill="url(#name)"`. One on a page for each name."""
+    return Markup(
+        '<defs><pattern id="{}" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<line x1="0" y1="0" x2="0" y2="7" class="hatch-line"/></pattern></defs>'
+    ).format(name)
+
+
+def _described(words: str) -> Markup:
+    return Markup("<desc>{}</desc>").format(words) if words else Markup("")
 
 
 def line(x1: str, y1: float | str, x2: str, y2: float | str, css: str) -> Markup:
