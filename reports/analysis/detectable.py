@@ -77,9 +77,7 @@ def analyse_power(plan: StudyPlan, family: Family, floor: NoiseFloor | None, sca
     )
 
 
-def _sentence(
-    points: list[PowerPoint], num_seeds: int, needed: list[int | None], delta: float, scale: Scale
-) -> str:
+def _sentence(points: list[PowerPoint], num_seeds: int, needed: list[int | None], delta: float, scale: Scale) -> str:
     here = next((point for point in points if point.num_seeds == num_seeds), None)
     if here is None:
         now = "One seed allows no verdict"

@@ -1,6 +1,6 @@
 """The effects of a screen by size, against the sizes that luck alone would give (Daniel 1959, Technometrics 1).
 
-Where no effect is there, the sizes are those of half-normal draws and lie on a line through 0. Daniel had one run of
+Where every effect is 0, the sizes are those of half-normal draws and lie on a line through 0. Daniel had one run of
 each cell and read the spread off the small effects; here seeds repeat every cell, so the line is the spread they show.
 """
 

@@ -22,7 +22,7 @@ from reports.scale import scale_of_metric
 
 
 def analyse_in_depth(study: StudyData) -> InDepth:
-    """Verdicts and what is behind them: pairs, orders, images, confidence, speed, cost and what more seeds could see."""
+    """Verdicts and what is behind them: pairs, orders, images, confidence, speed, and what more seeds could see."""
     answers, verdicts = read_answers(study), analyse(study)
     plan, effects, scale = study.plan, verdicts.effects, scale_of_metric(study.plan.metric)
     family = make_family(study, scale)

@@ -12,9 +12,7 @@ from reports.scale import Scale
 CONTEXT = "share of the gain"
 
 
-def analyse_shares(
-    study: StudyData, family: Family, effects: tuple[Effect, ...], scale: Scale
-) -> ShareAnalysis | None:
+def analyse_shares(study: StudyData, family: Family, effects: tuple[Effect, ...], scale: Scale) -> ShareAnalysis | None:
     """Every share and their whole; None in a design that has no shares.
 
     Args:

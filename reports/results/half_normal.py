@@ -13,7 +13,7 @@ class RankedEffect(Frozen):
     context: Context
     size: float = Field(description="without its sign")
     gain: float = Field(description="with its sign, turned so that above 0 is better")
-    quantile: float = Field(description="half-normal: the size expected of this rank if no effect were there, in sd")
+    quantile: float = Field(description="half-normal: the size expected of this rank if every effect were 0, in sd")
 
 
 class HalfNormalAnalysis(Frozen):
@@ -24,4 +24,4 @@ class HalfNormalAnalysis(Frozen):
     df: float
     level: float
     limit: float = Field(description="an effect that is 0 stays below it in `level` of the studies")
-    limit_of_all: float = Field(description="all effects together do, if none is there (Bonferroni)")
+    limit_of_all: float = Field(description="all effects together do, if all are 0 (Bonferroni)")

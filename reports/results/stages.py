@@ -6,7 +6,7 @@ from pipeline.spec.base import Frozen
 
 
 class StageNode(Frozen):
-    """One distinct stage. Costs are wall time on a shared machine, in seconds a seed: for planning, not for verdicts."""
+    """One distinct stage. Costs are seconds a seed on a shared machine: for planning, not for verdicts."""
 
     stage_hash: str
     names: tuple[str, ...] = Field(description="that its arms call it by")

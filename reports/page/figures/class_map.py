@@ -16,7 +16,7 @@ NAME_WIDTH_PX, HEAD_PX = 132, 44
 MAX_CLASSES = 24
 MAX_NAME = 10
 """Letters of a class name above its column; the whole name is in the tooltip and in the table."""
-WEAKEST, STRONGEST = 0.18, 0.62
+WEAKEST, STRONGEST = 0.18, 0.52
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def _cell(row: ClassDifference, left: float, top: float, largest: float) -> Mark
     survives = row.q < Q_LEVEL
     tone = ("good" if row.difference > 0 else "bad") if survives else "grey"
     share = abs(row.difference) / largest if survives and largest else 0.0
-    box = Markup(
-        '<rect x="{}" y="{}" width="{}" height="{}" rx="4" class="pair {}" fill-opacity="{:.2f}"/>'
-    ).format(left, top, CELL_WIDTH_PX, CELL_HEIGHT_PX, tone, WEAKEST + (STRONGEST - WEAKEST) * share)
+    box = Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="4" class="pair {}" fill-opacity="{:.2f}"/>').format(
+        left, top, CELL_WIDTH_PX, CELL_HEIGHT_PX, tone, WEAKEST + (STRONGEST - WEAKEST) * share
+    )
     css = "pair-value small" if survives else "pair-faint"
     words = text(str(left + CELL_WIDTH_PX / 2), top + CELL_HEIGHT_PX / 2 + 5, f"{row.difference:+.1f}", css)
     limits = "" if row.ci95 is None else f" [{row.ci95.low:.1f}, {row.ci95.high:.1f}]"

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from reports.page.figure import Figure
-from reports.page.figures.svg import drawing, hatching, join, text
+from reports.page.figures.svg import drawing, hatch, join, text
 from reports.page.tables import NONE, Table
 from reports.results.interactions import InteractionAnalysis, Pair
 from reports.scale import Scale
@@ -11,29 +11,29 @@ from reports.wording import level_text, p_text, range_text
 
 CELL_WIDTH_PX, CELL_HEIGHT_PX, GAP_PX = 104, 56, 4
 NAME_WIDTH_PX = 150
-HATCH = "pair-hatch"
-WEAKEST, STRONGEST = 0.18, 0.62
+WEAKEST, STRONGEST = 0.18, 0.52
 """Opacity of the fill, by size: dark letters must stay readable on all of them."""
 
 
 def draw_interaction_map(analysis: InteractionAnalysis, scale: Scale) -> Figure:
     """Filled where the interval leaves out 0, hollow where it does not, hatched where another effect may be in it."""
     step_x, step_y = CELL_WIDTH_PX + GAP_PX, CELL_HEIGHT_PX + GAP_PX
+    edge = 1  # half of a stroke would be cut off at the edge of the drawing
     largest = max((abs(pair.estimate) for pair in analysis.pairs if pair.estimate is not None), default=0.0)
-    parts = [hatching(HATCH)]
+    parts: list[Markup] = []
     for row, name in enumerate(analysis.factors):
         # Each name stands on the diagonal: at the end of its row and on top of its column.
         parts.append(text(str(row * step_x + 6), row * step_y + CELL_HEIGHT_PX / 2 + 5, name, "name", anchor="start"))
         for column, other in enumerate(analysis.factors[:row]):
             pair = analysis.pair(name, other)
             if pair is not None and pair.state != "not estimable":
-                parts.append(_cell(pair, column * step_x, row * step_y, largest, scale))
+                parts.append(_cell(pair, column * step_x + edge, row * step_y + edge, largest, scale))
     size = len(analysis.factors)
     told = "; ".join(_told(pair, scale) for pair in analysis.pairs)
     svg = drawing(
         join(parts),
         width=str((size - 1) * step_x + NAME_WIDTH_PX),
-        height=size * step_y - GAP_PX,
+        height=size * step_y - GAP_PX + 2 * edge,
         label=f"Interactions of {size} factors in {scale.title}, pair by pair",
         told=told,
         css="pairs",
@@ -51,7 +51,7 @@ def _cell(pair: Pair, left: float, top: float, largest: float, scale: Scale) -> 
         Markup('{} class="pair {}{}" fill-opacity="{:.2f}"/>').format(box, tone, " hollow" if hollow else "", opacity)
     ]
     if pair.state == "aliased":
-        parts.append(Markup('{} fill="url(#{})"/>').format(box, HATCH))
+        parts.append(hatch(left, top, CELL_WIDTH_PX, CELL_HEIGHT_PX))
     middle = left + CELL_WIDTH_PX / 2
     if pair.estimate is None:
         words = _in_others(pair) if pair.mixed_with else "no result yet"

@@ -31,7 +31,7 @@ def draw_interaction_plots(analysis: InteractionAnalysis, scale: Scale) -> tuple
     y = axis_around(
         [v for pair in analysis.largest for mean in _means(pair) for v in _ends(mean)], start=BOTTOM, end=TOP
     )
-    return tuple(PairPanel(f"{p.first} x {p.second}", _panel(p, y, scale)) for p in analysis.largest)
+    return tuple(PairPanel(_caption(analysis, pair), _panel(pair, y, scale)) for pair in analysis.largest)
 
 
 def pair_mean_table(analysis: InteractionAnalysis, scale: Scale) -> Table | None:
@@ -48,6 +48,12 @@ def pair_mean_table(analysis: InteractionAnalysis, scale: Scale) -> Table | None
     return Table(("pair", "on", scale.title, interval, "arms of the pair"), rows)
 
 
+def _caption(analysis: InteractionAnalysis, pair: PairMeans) -> str:
+    found = analysis.pair(pair.first, pair.second)
+    mixed = ", mixed with another effect" if found is not None and found.mixed_with else ""
+    return f"{pair.first} x {pair.second}{mixed}"
+
+
 def _panel(pair: PairMeans, y: Axis, scale: Scale) -> Markup:
     parts = [rect(str(LEFT), TOP, str(RIGHT - LEFT), BOTTOM - TOP, "plot")]
     for tick in y.ticks(4):
@@ -61,7 +67,7 @@ def _panel(pair: PairMeans, y: Axis, scale: Scale) -> Markup:
         parts.append(polyline([(x, y.at(mean.value)) for x, mean in points], f"curve {css}"))
         for x, mean in points:
             if mean.ci95 is not None:
-                parts.append(line(str(x), y.at(mean.ci95.low), str(x), y.at(mean.ci95.high), f"cross {mark}"))
+                parts.append(line(str(x), y.at(mean.ci95.low), str(x), y.at(mean.ci95.high), "mean-ci"))
             parts.append(dot(str(x), y.at(mean.value), 5, f"point {mark}", scale.value(mean.value)))
     key_y = HEIGHT - 8
     parts += [

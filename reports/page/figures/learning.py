@@ -115,7 +115,7 @@ def _panel(arm: ArmCurves, reference: Average | None, x: Axis, y: Axis, scale: S
     failed = sum(run.failed for run in arm.runs)
     lost = f", {failed} of them failed" if failed else ""
     label = f"{arm.arm}: validation {scale.title} by {by}, {len(arm.runs)} seeds{lost}{last}"
-    return picture(join([_frame(x, y), clipped]), width=WIDTH, height=HEIGHT, label=label, css="panel")
+    return picture(join([_frame(x, y, by), clipped]), width=WIDTH, height=HEIGHT, label=label, css="panel")
 
 
 def _points(across: np.ndarray, values: np.ndarray, x: Axis, y: Axis) -> list[tuple[float, float]]:
@@ -143,13 +143,15 @@ def _cross(run: Run, x: Axis, y: Axis, by: By) -> Markup:
     return join(line(str(x1), y1, str(x2), y2, "failed-end") for x1, y1, x2, y2 in ends)
 
 
-def _frame(x: Axis, y: Axis) -> Markup:
+def _frame(x: Axis, y: Axis, by: By) -> Markup:
     parts = [rect(str(LEFT), TOP, str(RIGHT - LEFT), BOTTOM - TOP, "plot")]
     for tick in y.ticks(4):
         height = y.at(tick)
         parts.append(line(str(LEFT), height, str(RIGHT), height, "grid"))
         parts.append(text(str(LEFT - 5), height + 4, number(tick), "tick", anchor="end"))
     parts.extend(
-        text(str(x.at(tick)), BOTTOM + 15, number(tick), "tick") for tick in x.ticks(4) if float(tick).is_integer()
+        text(str(x.at(tick)), BOTTOM + 15, number(tick), "tick")
+        for tick in x.ticks(4)
+        if by == "seconds" or float(tick).is_integer()
     )
     return join(parts)

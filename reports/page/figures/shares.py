@@ -28,19 +28,24 @@ def draw_shares(analysis: ShareAnalysis, scale: Scale) -> Figure:
     bottom = TOP_PX + ROW_PX * len(rows) + 6
     parts = [line(percent(x.at(t)), TOP_PX, percent(x.at(t)), bottom, "grid") for t in x.ticks()]
     parts += [text(percent(x.at(t)), bottom + 17, number(t), "tick") for t in x.ticks()]
+    names: list[Markup] = []
     for index, (name, estimate, limits, orders) in enumerate(rows):
         whole = index == len(rows) - 1
         top = TOP_PX + ROW_PX * index + (6 if whole else 0)
         if whole:
             parts.append(line("2%", top - 2, "98%", top - 2, "rule"))
-        parts.append(text("2%", top + 14, f"{name}  {_number(estimate, limits, scale)}", "row-name", anchor="start"))
+        names.append(text("2%", top + 14, f"{name}  {_number(estimate, limits, scale)}", "row-name", anchor="start"))
         if estimate is not None:
             parts += _bar(x, estimate, limits, orders, top + 29, whole, scale)
     parts.append(line(percent(x.at(0)), TOP_PX, percent(x.at(0)), bottom, "zero"))
+    parts += names  # on top of the lines
     left, right = ("← takes from the gain", "adds to it →")
     if not scale.higher_is_better:
         left, right = ("← adds to the gain", "takes from it →")
-    parts += [text("2%", bottom + 36, left, "hint", anchor="start"), text("98%", bottom + 36, right, "hint", anchor="end")]
+    parts += [
+        text("2%", bottom + 36, left, "hint", anchor="start"),
+        text("98%", bottom + 36, right, "hint", anchor="end"),
+    ]
     told = "; ".join(f"{name} {_number(estimate, limits, scale)}" for name, estimate, limits, _ in rows)
     label = f"Shares of {len(shares)} factors in the gain of full over bare in {scale.title}"
     svg = drawing(join(parts), height=bottom + 44, label=label, told=told, css="scatter")

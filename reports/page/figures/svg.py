@@ -65,12 +65,16 @@ def picture(content: Markup, *, width: float, height: float, label: str, css: st
     )
 
 
-def hatching(name: str) -> Markup:
-    """Definition of slanted lines to fill with, under this id: `fill="url(#name)"`. One on a page for each name."""
-    return Markup(
-        '<defs><pattern id="{}" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<line x1="0" y1="0" x2="0" y2="7" class="hatch-line"/></pattern></defs>'
-    ).format(name)
+def hatch(left: float, top: float, width: float, height: float, *, gap: float = 9) -> Markup:
+    """Slanted lines over a rectangle. Drawn one by one: a pattern would need an id that may clash on the page."""
+    strokes: list[str] = []
+    shift = gap / 2 - height
+    while shift < width:
+        x, y = max(0.0, shift), max(0.0, -shift)
+        reach = min(width - x, height - y)
+        strokes.append(f"M{left + x:g} {top + y:g}l{reach:g} {reach:g}")
+        shift += gap
+    return Markup('<path d="{}" class="hatch"/>').format("".join(strokes))
 
 
 def _described(words: str) -> Markup:
