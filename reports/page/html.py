@@ -11,7 +11,7 @@ from reports.analysis.in_depth import analyse_in_depth
 from reports.formats.text import explored_text, method_text
 from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
-from reports.page.answers import answers
+from reports.page.answers import answers, first_screen
 from reports.page.figures.cost import draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning
@@ -78,7 +78,7 @@ def render(study: StudyData) -> str:
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=digest,
-        answers=answers(analysis, scale),
+        answers=first_screen(answers(analysis, scale)) if analysis.answers else None,
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
