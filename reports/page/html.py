@@ -11,6 +11,7 @@ from reports.analysis.arms import bare_arm
 from reports.analysis.in_depth import analyse_in_depth
 from reports.analysis.learning import analyse_learning
 from reports.formats.text import explored_text, method_text
+from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
 from reports.page.answers import answers, first_screen
 from reports.page.figures.cost import draw_cost
@@ -86,6 +87,7 @@ def render(study: StudyData) -> str:
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
+        waiting=waiting_lines(analysis.completeness),
         level=level_text(analysis.level),
         method=method_text(analysis),
         forest=draw_forest(analysis.declared, scale, delta, analysis.noise_floor),
