@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.analysis.in_depth import analyse_in_depth
 from reports.formats.text import explored_text, method_text
 from reports.formats.yaml_text import to_yaml
+from reports.page.answers import answers
 from reports.page.figures.cost import draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning
@@ -19,7 +20,6 @@ from reports.page.final import final_scores
 from reports.page.sections import make_sections
 from reports.page.sheets import batch_sheets
 from reports.page.tables import (
-    answers,
     arm_table,
     completeness_grid,
     control_lines,
