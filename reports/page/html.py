@@ -18,7 +18,7 @@ from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.schedule import draw_schedules
 from reports.page.final import final_scores
 from reports.page.sections import make_sections
-from reports.page.sheets import batch_sheets
+from reports.page.seen import seen_pictures
 from reports.page.tables import (
     arm_table,
     completeness_grid,
@@ -35,6 +35,7 @@ from reports.scale import scale_of_metric
 from reports.wording import level_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("report.css", "seen.css")
 
 
 def write_report(study: StudyData, out: Path) -> Path:
@@ -70,7 +71,7 @@ def render(study: StudyData) -> str:
         m=make_sections(study.plan, analysis, scale),
         plan=study.plan,
         scale=scale,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)),
         script=Markup(script),
         script_hash=digest,
         answers=answers(analysis, scale),
@@ -89,7 +90,7 @@ def render(study: StudyData) -> str:
         schedules=draw_schedules(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),
         cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
-        sheets=batch_sheets(study),
+        seen=seen_pictures(study, analysis),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),
         noise_plots=[draw_repeats(analysis.repeats, scale), draw_differences(analysis.repeats, scale)],
