@@ -1,12 +1,13 @@
 """From a grid to the fewest training runs that answer it: arms, unique stages by content hash, and checks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ablations.designs import BARE, lay_out
+from ablations.designs import BARE, Cell, lay_out
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
 from ablations.grid.spec import GridSpec
@@ -64,6 +65,14 @@ class _Builder:
         patches = {factor: self._patches[factor] for factor in factors}
         differs = undeclared(experiment.model_dump(mode="json"), self._bare_fields, patches)
         return self._arms.build(name, factors, experiment, self.bare, self._grid.recipe(factors), differs)
+
+    def num_stages(self, cells: Sequence[Cell]) -> int:
+        """Distinct stages that those of these arms that can be train with one seed."""
+        found: set[str] = set()
+        for cell in cells:
+            with suppress(Impossible):
+                found.update(stage.stage_hash for stage in self.build(cell.name, cell.factors).arm.stages)
+        return len(found)
 
     def can_be(self, factors: tuple[str, ...]) -> bool:
         """Whether bare with these factors is possible."""
@@ -129,6 +138,7 @@ def build_plan(
         num_seeds=len(grid.seeds),
         max_runs=grid.max_runs,
         num_beside=num_noise_runs(luck, len(grid.seeds)),
+        num_stages=builder.num_stages,
     )
     layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, BuiltArm] = {}
