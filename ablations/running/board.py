@@ -84,13 +84,19 @@ class Board:
         """Runs of which nothing more will come."""
         return self.num_runs - self.num(State.PENDING) - self.num(State.RUNNING)
 
-    def grow(self, plan: StudyPlan) -> None:
-        """The plan has got more arms."""
+    def grow(self, plan: StudyPlan, finished: Mapping[str, dict[str, float]]) -> None:
+        """The plan has got more arms.
+
+        Args:
+            plan: the whole of it.
+            finished: key of each new run that need not be trained -> metrics of its record.
+        """
         self._plan, self._rows = plan, None
         self._names = {run.key: run.name for run in study_runs(plan)}
-        new = [key for key in self._names if key not in self._states]
-        self._states.update(dict.fromkeys(new, State.PENDING))
-        self._counts[State.PENDING] += len(new)
+        for key in self._names.keys() - self._states.keys():
+            self._states[key] = State.FINISHED if key in finished else State.PENDING
+            self._counts[self._states[key]] += 1
+        self._metrics |= {key: metrics for key, metrics in finished.items() if key in self._names}
 
     def update(self, snapshot: Snapshot) -> None:
         """Take in what has changed."""

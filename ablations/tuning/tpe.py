@@ -37,7 +37,7 @@ def ask_tpe(space: Space, search: TpeSearch, trials: Sequence[TrialSoFar], secon
         seed=derive_seed(search.seed, "tpe", len(trials)) % _MAX_SEED,
         constant_liar=True,  # what is under way counts as bad, so that lanes side by side do not try the same
     )
-    study = optuna.create_study(directions=["maximize", "minimize"][: 1 + seconds], sampler=sampler)
+    study = optuna.create_study(directions=["maximize", "minimize"] if seconds else ["maximize"], sampler=sampler)
     distributions = {path: _distribution(found) for path, found in space.items()}
     study.add_trials([_told(space, distributions, trial, seconds) for trial in trials])
     drawn = study.ask(distributions).params
