@@ -9,7 +9,7 @@ from markupsafe import Markup
 from reports.analysis.tuning import analyse_tuning
 from reports.formats.tuning import selection_lines, setting_line, trial_table
 from reports.formats.yaml_text import to_yaml
-from reports.page.figures.search import draw_best, draw_importance, draw_slice, draw_time
+from reports.page.figures.search import draw_best, draw_importance, draw_slice, draw_time, share_text
 from reports.page.html import TEMPLATES, write_page
 from reports.page.tables import Table
 from reports.records.load import StudyData
@@ -51,6 +51,7 @@ def render_tuning(study: StudyData) -> str:
         recipe_yaml="" if analysis.winner is None else to_yaml(analysis.winner.recipe),
         best=draw_best(analysis, scale),
         importance=draw_importance(analysis.importance),
+        unsaid="; ".join(f"{one.path} {share_text(one)}" for one in analysis.importance),
         panels=panels,
         time=draw_time(analysis, scale),
         trials=Table(*trial_table(analysis, scale)),
