@@ -27,7 +27,7 @@ def selection_lines(analysis: TuningAnalysis, scale: Scale) -> tuple[str, ...]:
     values = ", ".join(f"{path} = {value}" for path, value in winner.values.items())
     lines = [
         f"Trial {winner.trial} was chosen: {values}.",
-        f"The score that chose it is {scale.value(winner.selected)}{scale.suffix}: the best of "
+        f"The {scale.title} that chose it is {scale.value(winner.selected)}: the best of "
         f"{sum(trial.state == 'finished' for trial in analysis.trials)} runs, so too high on average.",
     ]
     if winner.fresh is None:
@@ -43,7 +43,7 @@ def selection_lines(analysis: TuningAnalysis, scale: Scale) -> tuple[str, ...]:
 
 def _level(spread: Spread, scale: Scale) -> str:
     sd = f", sd {scale.value(spread.sd)}" if spread.sd is not None else ""
-    return f"{scale.value(spread.mean)}{scale.suffix} on average (n={spread.n}{sd})"
+    return f"{scale.value(spread.mean)} on average (n={spread.n}{sd})"
 
 
 def trial_table(analysis: TuningAnalysis, scale: Scale) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:

@@ -62,7 +62,7 @@ def draw_slice(one: Slice, scale: Scale) -> Markup | None:
         return None
     left, right, top, bottom = 50.0, 310.0, 10.0, 160.0
     turned = [math.log10(value) for value in one.positions] if one.log else list(one.positions)
-    span = axis_around([0.0, len(one.choices) - 1.0] if one.choices else turned, start=left, end=right)
+    span = _span(one, turned, left, right)
     y = _upwards(one.scores, scale, top, bottom)
     parts = [line(str(left), y.at(t), str(right), y.at(t), "grid") for t in y.ticks(4)]
     parts += [text(str(left - 6), y.at(t) + 4, number(scale.gain(t)), "tick", anchor="end") for t in y.ticks(4)]
@@ -150,10 +150,17 @@ def _dot(across: float, up: float, trial: TrialResult, scale: Scale) -> Markup:
     return dot(str(across), up, 3.6, "seed open", f"trial {trial.number}: {scale.value(trial.score or 0.0)} ({values})")
 
 
+def _span(one: Slice, turned: list[float], left: float, right: float) -> Axis:
+    """Of the parameter; a choice stands in the middle of a place of its own."""
+    return (
+        Axis(-0.5, len(one.choices) - 0.5, left, right) if one.choices else axis_around(turned, start=left, end=right)
+    )
+
+
 def _across(one: Slice, span: Axis) -> list[tuple[float, str]]:
     """Ticks of a parameter: positions on the axis, and their names."""
     if one.choices:
-        longest = max(4, 40 // len(one.choices))
+        longest = max(4, 36 // len(one.choices))
         names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in one.choices]
         return [(float(index), name) for index, name in enumerate(names)]
     if not one.log:
