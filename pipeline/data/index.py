@@ -30,4 +30,5 @@ class EpochPlan:
     class_balance: float = 0.0  # samples are drawn by count(class)^-this; 0: each once, 1: all classes alike
     augment_strength: float = 1.0  # 0: the evaluation's view of the image, 1: as configured
     flip: Flip = "random"
+    num_views: int = 1  # pictures of each sample in its batch, each cropped and augmented on its own
     lr_scale: float = 1.0  # times the schedule's rate
