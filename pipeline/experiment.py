@@ -137,7 +137,7 @@ class StageSpec(Training):
                 "the identity; plan the stage first, or give `from_file` the sha256 of its file"
             )
         dump["init"].pop("path", None)  # its sha256 stands in for it
-        seen_by_fingerprint = ("path", "classes")
+        seen_by_fingerprint = ("path", "classes", "labeled_frac", "unlabeled")
         dump["data"] = {k: v for k, v in dump["data"].items() if k not in seen_by_fingerprint}
         dump["data"]["fingerprint"] = fingerprint
         for strategy, config in zip(dump["strategies"], self.strategies, strict=True):
