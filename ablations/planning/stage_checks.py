@@ -10,6 +10,11 @@ from pipeline.training.optimizer import check_optimizer
 from pipeline.training.schedule import check_schedule
 
 
+def num_trained_on(stage: StageSpec, num_train: int, num_pool: int) -> int:
+    """Images of an epoch: the labelled ones, and the pool's where labels do not matter."""
+    return num_train if stage.task.uses_labels else num_train + num_pool
+
+
 def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
     """Refuse a batch larger than the split.
 
@@ -41,7 +46,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
     check_model(stage.model, f"{where}: model")
     check_optimizer(stage.optimizer, f"{where}: optimizer")
     check_schedule(stage.schedule, stage.optimizer, stage.budget.epochs)
-    num_train = data.num_samples["train"]
+    num_train = num_trained_on(stage, data.num_samples["train"], data.num_samples.get("pool", 0))
     try:
         stage.model.head_size(len(data.listing.class_names))
     except SpecError as error:

@@ -20,7 +20,7 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches
+from ablations.planning.stage_checks import check_batches, num_trained_on
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
@@ -172,7 +172,9 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
         )
         handles[key] = make_handle(data.listing, prepared)
     for run in planned.runs:  # bad images that were skipped count in the plan
-        check_batches(run.spec, len(handles[run.data_key].train.rows), f"arm {run.arms[0]}, stage {run.stage.name}")
+        handle = handles[run.data_key]
+        num_train = num_trained_on(run.spec, len(handle.train.rows), len(handle.pool.rows))
+        check_batches(run.spec, num_train, f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
 
 

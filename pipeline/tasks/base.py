@@ -13,7 +13,7 @@ from pipeline.spec.training import TrainingFields
 from pipeline.types import Batch, LossFn
 
 JudgedBy = Literal["logits", "features"]
-"""What is looked at on val: class probabilities, or what can be told from the features without training them further."""
+"""What is looked at on val: class probabilities, or what can be told from the features as they are."""
 
 
 class Peers(Protocol):
@@ -35,6 +35,8 @@ class Task(Frozen):
     kind: str
     num_views: ClassVar[int] = 1
     """Pictures of each sample in a batch, each with random draws of its own."""
+    uses_labels: ClassVar[bool] = True
+    """Else it trains on the unlabelled pool too, and is given no label at all."""
     judged_by: ClassVar[JudgedBy] = "logits"
 
     def fault(self, training: TrainingFields) -> str | None:
@@ -77,6 +79,7 @@ class Task(Frozen):
 class Pretraining(Task):
     """A task without labels: it teaches the backbone, has a head that is thrown away, and is judged by features."""
 
+    uses_labels: ClassVar[bool] = False
     judged_by: ClassVar[JudgedBy] = "features"
 
     def plain_network(self, network: nn.Module) -> nn.Module:  # noqa: D102 - as its base
@@ -121,7 +124,7 @@ class PretrainingNet(nn.Module):
 
 
 def freeze_unreached(network: nn.Module, run: Callable[[], Tensor]) -> None:
-    """Exclude from training what the output does not depend on: DDP would wait for its gradients, decay would shrink it.
+    """Exclude from training what the output does not depend on: DDP would wait for its gradient, decay shrink it.
 
     Args:
         network: its parameters are looked at, in eval mode, and left as they are.

@@ -55,8 +55,8 @@ class SimClr(Pretraining):
         if self.negatives == "shard" or shards == num_workers:
             return None
         return (
-            f"task simclr with negatives: global compares the whole batch in one pass, so each worker must hold exactly "
-            f"one shard, but there are {shards} shards for {num_workers} worker{'s' if num_workers != 1 else ''}: "
+            f"task simclr with negatives: global compares the whole batch in one pass, so each worker must hold one "
+            f"shard, but there are {shards} shards for {num_workers} worker{'s' if num_workers != 1 else ''}: "
             f"set budget.num_shards to {num_workers}, or negatives: shard (then the number of workers changes nothing)"
         )
 

@@ -7,7 +7,7 @@ import torch
 from torch.optim import Optimizer
 
 from pipeline.data.handle import DataHandle
-from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.index import EpochPlan, TrainIndex, without_labels
 from pipeline.data.plan import shards_of, steps_per_epoch
 from pipeline.spec.base import derive_seed
 from pipeline.spec.errors import SpecError
@@ -74,6 +74,7 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
         raise SpecError(f"task: {reason}")
     chain = build_chain(job, data, team)
     index = chain.edit_dataset(data.train)
+    index = index if spec.task.uses_labels else without_labels(index)
     plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size, spec.task.num_views)
     num_steps = [steps_per_epoch(len(index.rows), plan.batch_size) for plan in plans]
     if min(num_steps) < 1:
