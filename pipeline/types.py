@@ -16,3 +16,4 @@ class Batch:
     labels: Tensor  # [N] int64, never edited: evaluation reads these
     targets: Tensor  # [N, K] float, rows sum to 1: training reads these
     weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike
+    rows: Tensor | None = None  # [N] int64, where in the data each image comes from; None: nowhere that is known

@@ -141,7 +141,8 @@ def check_hooks(subject: Subject) -> None:
     expect(
         bool(((chosen.labels >= 0) & (chosen.labels < NUM_CLASSES)).all()), "edit_dataset: labels outside the classes"
     )
-    expect(set(chosen.rows.tolist()) <= set(index.rows.tolist()), "edit_dataset: rows that are not in the data")
+    known = {*index.rows.tolist(), *index.pool.rows.tolist()}
+    expect(set(chosen.rows.tolist()) <= known, "edit_dataset: rows that are not in the data")
     for plan in epoch_plans(strategy):
         expect(
             1 <= plan.image_size_px <= IMAGE_PX,

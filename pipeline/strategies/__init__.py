@@ -44,6 +44,7 @@ from pipeline.strategies.no_decay import NoDecayConfig
 from pipeline.strategies.normalization import NormalizationConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
+from pipeline.strategies.pseudo_labels import PseudoLabelsConfig
 from pipeline.strategies.rand_augment import RandAugmentConfig
 from pipeline.strategies.random_erasing import RandomErasingConfig
 from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
@@ -63,6 +64,7 @@ AnyStrategy = Annotated[
     | RerunConfig
     | DataFractionConfig
     | LabelNoiseConfig
+    | PseudoLabelsConfig  # behind those that choose and spoil true labels, before those that count or blend labels
     | ClassBalancedSamplingConfig
     | RepeatedAugmentationConfig
     | AlternatingFlipConfig

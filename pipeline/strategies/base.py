@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.pseudo_table import PoolLabels
 from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
@@ -55,6 +56,8 @@ class StageContext:
     device: torch.device
     load_stage_model: Callable[[str], nn.Module]
     """Network of an earlier stage with its final weights, in eval mode, without gradients."""
+    label_pool: Callable[[str, bool], PoolLabels]
+    """What an earlier stage says about the unlabelled pool; True: with the probability of every class."""
     mean_rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the data, 0..1: what a hole in an image is filled with
 
 
@@ -250,6 +253,10 @@ class Strategy(Generic[C]):
     def calibrate(self, model: nn.Module, logits: Tensor, labels: Tensor) -> Calibrated | None:
         """Calibrate the final network on val.  logits: [n, K] float32, labels: [n] int64, in the split's order."""
         return None
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know about this very run, for its log."""
+        return ()
 
     # For a checkpoint
 

@@ -148,6 +148,10 @@ class Chain:
                 calibrated = replace(own, notes={**calibrated.notes, **own.notes})
         return calibrated
 
+    def remarks(self) -> list[str]:
+        """What the strategies have to say about this run, each under its key."""
+        return [f"{key}: {text}" for key, strategy in self._by_key.items() for text in strategy.remarks()]
+
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """What the strategies remember, by key."""
         return {key: state for key, strategy in self._by_key.items() if (state := strategy.state_dict())}

@@ -152,6 +152,7 @@ def train_network(
     finally:
         stream.close()
         writer.wait()
+    history.log += setup.chain.remarks()
     closed = Closed(kept, predictions, {})
     if needs_closing(setup):
         closed = close_stage(job, data, setup, kept, epoch, team, share)

@@ -15,6 +15,7 @@ from pipeline.strategies.chain import Chain
 from pipeline.tasks.classify import cross_entropy
 from pipeline.training.initial import initial_model, load_run_model
 from pipeline.training.job import StageJob
+from pipeline.training.labelling import label_pool
 from pipeline.training.network import Network
 from pipeline.training.optimizer import build_optimizer, param_options
 from pipeline.training.precision import Resolved, gradient_scaler, resolve_precision
@@ -51,6 +52,7 @@ def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
         num_epochs=spec.budget.epochs,
         device=team.device,
         load_stage_model=lambda name: load_run_model(job, job.ancestors[name], data.num_classes, team.device),
+        label_pool=lambda name, soft: label_pool(job, data, team, name, soft, lambda j: build_chain(j, data, team)),
         mean_rgb=spec.data.mean,
     )
     return Chain(spec.strategies, context)
