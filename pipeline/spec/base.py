@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,31 +13,33 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AddedLater:
-    """Marks a field that stored specs do not have: at its default it is no part of the identity.
-
-    Written as `name: Annotated[type, AddedLater()] = default`. What it stands for must then be, at the default, what
-    was done before there was such a field.
-    """
+class _LeftOutAtDefault:
+    """The mark of a field that came later."""
 
 
-def identity_dump(spec: BaseModel) -> dict[str, Any]:
-    """The spec as JSON values, without the fields that were added later and are at their defaults, at any depth."""
-    return _without_later(spec, spec.model_dump(mode="json"))
+ADDED_LATER: Final = _LeftOutAtDefault()
+"""`name: Annotated[T, ADDED_LATER] = default`: at its default the field is no part of an identity, so that runs that
+finished before there was such a field stay valid. Only for fields whose default trains as before."""
+
+
+def identity_dump(value: Any) -> Any:
+    """What a config is hashed by: as JSON has it, without the fields that came later and stand at their default."""
+    return _without_later(value, value.model_dump(mode="json")) if isinstance(value, BaseModel) else value
 
 
 def _without_later(value: Any, dumped: Any) -> Any:
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        later = {name for name, field in fields.items() if any(isinstance(m, AddedLater) for m in field.metadata)}
         return {
             name: _without_later(getattr(value, name), part)
             for name, part in dumped.items()
-            if name not in later or getattr(value, name) != fields[name].get_default(call_default_factory=True)
+            if not (
+                ADDED_LATER in fields[name].metadata
+                and getattr(value, name) == fields[name].get_default(call_default_factory=True)
+            )
         }
-    if isinstance(value, tuple | list):
-        return [_without_later(one, part) for one, part in zip(value, dumped, strict=True)]
+    if isinstance(value, list | tuple):
+        return [_without_later(item, part) for item, part in zip(value, dumped, strict=True)]
     return dumped
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.analysis.in_depth import analyse_in_depth
 from reports.formats.text import explored_text, method_text
 from reports.formats.yaml_text import to_yaml
+from reports.page.answers import answers, first_screen
 from reports.page.figures.cost import draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning
@@ -19,7 +20,6 @@ from reports.page.final import final_scores
 from reports.page.sections import make_sections
 from reports.page.sheets import batch_sheets
 from reports.page.tables import (
-    answers,
     arm_table,
     completeness_grid,
     control_lines,
@@ -39,9 +39,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def write_report(study: StudyData, out: Path) -> Path:
     """Analyse the study and write its page, replacing an older one. Returns the path written."""
+    return write_page(render(study), out)
+
+
+def write_page(text: str, out: Path) -> Path:
+    """Put a page there whole, replacing an older one. Returns the path written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
-    text = render(study)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(out)  # a reader never meets half a page
@@ -73,7 +77,7 @@ def render(study: StudyData) -> str:
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=digest,
-        answers=answers(analysis, scale),
+        answers=first_screen(answers(analysis, scale)) if analysis.answers else None,
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),

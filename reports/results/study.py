@@ -62,6 +62,7 @@ class Effect(Frozen):
     control: bool
     exploratory: bool = Field(default=False, description="outside the declared family: a lead, never advice")
     confounded: tuple[str, ...] = Field(default=(), description="effects that the design cannot tell from this one")
+    mixed_in: tuple[str, ...] = Field(default=(), description="interactions of which more than half is in this effect")
     expected: Expectation | None = None
     as_expected: bool | None = None
     verdict: Verdict
@@ -209,7 +210,9 @@ class Recipe(Frozen):
     factors: tuple[str, ...]
     recipe: dict
     arm: str | None = Field(description="the arm that is exactly this recipe; None if it was not run itself")
-    left_out: tuple[str, ...] = Field(default=(), description="factors that help, but cannot be beside those kept")
+    left_out: tuple[str, ...] = Field(
+        default=(), description="factors found to help that are not kept; the sentence says why"
+    )
     rule: str
     sentence: str
 

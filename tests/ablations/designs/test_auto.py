@@ -23,7 +23,7 @@ LETTERS = "abcdefghijklmnopqrst"
         (8, 50, "fractional in 16 cells", 16),
         (8, 30, "add_one_in", 10),
         (9, 500, "plackett_burman", 13),
-        (12, 500, "plackett_burman", 21),
+        (12, 500, "plackett_burman", 25),
         (20, 500, "plackett_burman", 25),
     ],
 )
