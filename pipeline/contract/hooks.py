@@ -191,6 +191,7 @@ def two_steps(subject: Subject) -> tuple[list[dict[str, float]], dict[str, Tenso
     """Loss terms of two steps of a tiny network, how much each parameter moved, and which may move."""
     model = small_network(subject)
     chain = Chain([subject.config], context())
+    chain.add_helpers(model)
     network = Network(model, Team.alone(), "off")
     network.train_only(chain.trainable(model, 0))
     learning = frozenset(name for name, p in model.named_parameters() if p.requires_grad)

@@ -9,6 +9,7 @@ from pipeline.data.index import PoolRows, TrainIndex
 from pipeline.data.pseudo_table import PoolLabels
 from pipeline.models.small_cnn import SmallCnnNet
 from pipeline.spec.errors import ContractBroken
+from pipeline.spec.links import TeacherRef
 from pipeline.strategies.base import StageContext
 from pipeline.tasks.classify import one_hot
 from pipeline.types import Batch
@@ -29,9 +30,9 @@ def expect(holds: bool, otherwise: str) -> None:
         raise ContractBroken(otherwise)
 
 
-def teacher_of(name: str) -> nn.Module:
+def teacher_of(ref: TeacherRef) -> nn.Module:
     """A fixed network that stands for any earlier stage."""
-    del name
+    del ref
     with torch.random.fork_rng():
         torch.manual_seed(99)
         return SmallCnnNet(NUM_CLASSES, 3, 0.0).eval().requires_grad_(False)

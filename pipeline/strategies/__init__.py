@@ -28,12 +28,14 @@ from pipeline.strategies.discriminative_lr import DiscriminativeLrConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
+from pipeline.strategies.feature_hint import FeatureHintConfig
 from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.frozen_backbone import FrozenBackboneConfig
 from pipeline.strategies.gem_pooling import GemPoolingConfig
 from pipeline.strategies.gradual_augmentation import GradualAugmentationConfig
 from pipeline.strategies.gradual_unfreezing import GradualUnfreezingConfig
 from pipeline.strategies.grayscale import GrayscaleConfig
+from pipeline.strategies.hard_distill import HardDistillConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.layer_decay import LayerDecayConfig
@@ -97,6 +99,8 @@ AnyStrategy = Annotated[
     | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
     | CosFaceConfig
     | DistillConfig
+    | HardDistillConfig
+    | FeatureHintConfig
     | CustomConfig
     | FrozenBackboneConfig
     | GradualUnfreezingConfig

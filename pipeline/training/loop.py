@@ -11,6 +11,7 @@ from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
 from pipeline.data.plan import eval_batches, stage_batches
 from pipeline.data.stream import StreamShare, open_stream
+from pipeline.models.helpers import kept_weights
 from pipeline.result import StageResult
 from pipeline.strategies.base import Decision
 from pipeline.training import checkpoint
@@ -101,7 +102,7 @@ def train_stage(
     """
     trained = train_network(job, data, team, share, watch)
     if team.rank == 0:
-        checkpoint.save_atomically({"model": trained.model.state_dict()}, job.model_path(job.key))
+        checkpoint.save_atomically({"model": kept_weights(trained.model)}, job.model_path(job.key))
     return trained.result
 
 
