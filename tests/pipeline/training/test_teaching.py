@@ -11,6 +11,7 @@ from pipeline.contract.lab import Lab, trace
 from pipeline.contract.stages import train_alone
 from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
+from pipeline.spec.links import NetworkRef
 from pipeline.training import setup
 from pipeline.training.initial import load_teacher
 from pipeline.training.job import StageJob
@@ -72,7 +73,6 @@ def test_a_teacher_from_a_file_teaches_like_the_stage_that_made_it(lab: Lab, tea
     stage = digits_stage(example("distill") | {"teacher": outside})
     assert stage.needs() == ()
     assert trace(trained(lab, stage)) == trace(trained(lab, digits_stage(example("distill"))))
-    ref = stage.strategies[0].teacher  # type: ignore[union-attr]
-    network = load_teacher(lab.job(stage), ref, 10, torch.device("cpu"))
+    network = load_teacher(lab.job(stage), NetworkRef.model_validate(outside), 10, torch.device("cpu"))
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
