@@ -173,7 +173,8 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
     lines = [
         f"study     {plan.study}",
         f"question  {plan.question or '(none given)'}",
-        f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images in "
+        f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images"
+        f"{f' and {pool} without labels' if (pool := counts.get('pool')) else ''} in "
         f"{len(plan.data.class_names)} classes (fingerprint {plan.data.fingerprint[:12]})",
         *(f"          {note}" for note in plan.data.notes),
         f"design    {plan.design}, seeds {', '.join(map(str, plan.seeds))}; judged by val "

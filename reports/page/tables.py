@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pipeline.spec.study import StudyPlan
 from reports.analysis.findings import arms_text, skipped_by_reason
 from reports.formats.text import effect_text, ratio_text
-from reports.page.figures.forest import Tone, tone_of
 from reports.records.load import StudyData
 from reports.results.study import Analysis, Effect, NetworkSize, Range, RunCell, Spread
 from reports.scale import Scale, scale_of
-from reports.wording import level_text, p_text, place, range_text
+from reports.wording import level_text, p_text, range_text
 
 NONE = "—"
 
@@ -20,27 +19,6 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One context's verdict on a factor. `numbers` is empty where the sentence has them already."""
-
-    place: str
-    numbers: str
-    verdict: str
-    sentence: str
-    detail: str
-    tone: Tone
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was found about one factor."""
-
-    factor: str
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +44,6 @@ class ControlLine:
     factor: str
     passed: bool | None
     text: str
-
-
-def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
-    """One answer per factor, in the order of the plan."""
-    return tuple(
-        Answer(factor, tuple(_finding(effect, scale) for effect in analysis.declared if effect.factor == factor))
-        for factor in analysis.answers
-    )
 
 
 def completeness_grid(analysis: Analysis, seeds: tuple[int, ...]) -> tuple[GridRow, ...]:
@@ -231,19 +201,6 @@ def duration(seconds: float) -> str:
         hours, minutes = divmod(round(seconds / 60), 60)
         return f"{hours} h {minutes:02d} min"
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _finding(effect: Effect, scale: Scale) -> Finding:
-    numbers = "" if effect.estimate is None else effect_text(effect, scale)
-    return Finding(
-        place=place(effect.context),
-        numbers="" if numbers in effect.sentence else numbers,
-        verdict=str(effect.verdict),
-        sentence=effect.sentence,
-        detail=effect.detail,
-        tone=tone_of(effect),
-        notes=effect.notes,
-    )
 
 
 def _effect_row(effect: Effect, scale: Scale) -> tuple[str, ...]:

@@ -348,7 +348,7 @@ def test_the_page_has_a_figure_for_what_was_declared_and_another_for_what_is_exp
     assert 'aria-label="a, averaged over the others: ' in declared and "a x b" not in declared
     assert "1 of 3 comparisons stand out (BH at q = 0.1)" in explored
     assert 'aria-label="a x b, interaction: -0.45 pt [-0.63, -0.27]; exploratory' in explored
-    answers = page.split('<section id="answers">')[1].split("</section>")[0]
+    answers = page.split('<div id="answers">')[1].split("</section>")[0]
     assert "a x b" not in answers and "averaged over the other factors" in answers
     assert "Within the full recipe" not in page, "nothing was removed from full here"
 

@@ -153,7 +153,7 @@ def test_the_page_shows_skipped_arms_with_completeness_and_escapes_the_reason(sk
     assert (
         f"arms full, -cosine, -distill, -progressive skipped</span> factors mixup and smoothing: {escaped}" in section
     )
-    answers = page.split('<section id="answers">')[1].split("</section>")[0]
+    answers = page.split('<div id="answers">')[1].split("</section>")[0]
     assert answers.count(f"not assessed: arm full skipped (factors mixup and smoothing: {escaped})") == len(FACTORS)
     assert "<script>alert" not in page and "<b>both" not in page
 
@@ -222,8 +222,8 @@ def test_every_output_flags_hidden_changes(hidden: StudyData) -> None:
     assert f"\nHidden change: {line} (arms full, +cosine)\n" in text
     assert "<script>" not in text
     page = render(hidden)
-    section = page.split('<section id="trust">')[1].split("</section>")[0]
-    assert "<h2>Trust: changes that no factor names</h2>" in section
+    section = page.split('<section id="hidden">')[1].split("</section>")[0]
+    assert "<h2>Changes that no factor names</h2>" in section
     assert "optimizer.weight_decay: 5e-05 -&gt; 0.05, not named by factor cosine</span> (arms full, +cosine)" in section
     assert "none -&gt; &lt;script&gt;alert(3)&lt;/script&gt;" in section and "(arm +cosine)" in section
     assert "<script>alert" not in page and "<i>" not in page
@@ -240,7 +240,7 @@ def test_a_note_stands_at_the_factor_that_brought_the_change_and_at_no_other(hid
 
 
 def test_a_study_without_hidden_changes_has_no_section_on_them(skipped: StudyData) -> None:
-    assert 'id="trust"' not in render(skipped)
+    assert 'id="hidden"' not in render(skipped)
 
 
 # Factors that set what was set already

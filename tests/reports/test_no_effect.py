@@ -130,7 +130,7 @@ def test_json_says_so(study: StudyData) -> None:
 
 def test_the_page_says_so_in_answers_figure_and_table(study: StudyData) -> None:
     page = render(study)
-    answers = page.split('<section id="answers">')[1].split("</section>")[0]
+    answers = page.split('<div id="answers">')[1].split("</section>")[0]
     assert "NO EFFECT: the factor changed nothing: the two arms trained bit for bit alike" in answers
     effects = page.split('<section id="effects">')[1].split("</section>")[0]
     assert re.search(r'<span>identical</span><span class="pill \w+">NO EFFECT</span>', effects)

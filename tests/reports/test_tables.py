@@ -4,7 +4,8 @@ import pytest
 
 from pipeline.spec.records import Cost
 from reports.analysis.study import analyse
-from reports.page.tables import answers, arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
+from reports.page.answers import answers
+from reports.page.tables import arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
 from reports.page.tables import duration as shown_duration
 from reports.records.load import load_study
 from reports.results.study import Range, SecondaryEffect

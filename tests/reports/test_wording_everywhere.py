@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,7 +184,8 @@ def test_context_seeds_method_df_and_setting_stand_beside_every_verdict(where: s
 def test_the_sentence_to_quote_is_the_template_of_the_specification() -> None:
     gains = 0.42 + 5 * LUCK
     low, high = t_interval(gains)
-    p = stats.ttest_1samp(gains, 0).pvalue
+    test: Any = stats.ttest_1samp(gains, 0)
+    p = float(test.pvalue)
     expected = (
         f"On cifar10, resnet18, 30 epochs, adding x to bare changed top-1 accuracy by +0.42 pt (95% CI {low:.2f} to "
         f"{high:.2f}; 6 paired seeds; paired t, df 5; Holm p{'<.001' if p < 0.001 else p} over 1), for this split."
