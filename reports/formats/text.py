@@ -14,6 +14,8 @@ from reports.stats.estimate import Method
 from reports.stats.verdict import Q_LEVEL, Verdict
 from reports.wording import level_text, place, range_text
 
+UNTUNED = "Settings are those of the grid: this study tuned none, for any arm."
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceCell:
@@ -116,7 +118,7 @@ def footnote(analysis: Analysis) -> str:
         f"Differences in {scale.title}{f' ({scale.unit})' if scale.unit else ''} on validation at the last epoch, "
         f"{level_text(analysis.level)} intervals, {method_text(analysis)}, Holm over {analysis.num_comparisons}; "
         f"{'higher' if scale.higher_is_better else 'lower'} is better; differences below {scale.size(analysis.delta)} "
-        f"were declared beforehand not to matter. {basis_lines(analysis)}"
+        f"were declared beforehand not to matter. {UNTUNED} {basis_lines(analysis)}"
     ).rstrip()
 
 
@@ -125,8 +127,7 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
     promise = analysis.as_planned
     return (
         *waiting_lines(analysis.completeness),
-        f"{promise.sentence} Holds for this split of this data, this model and this budget; settings are those of the "
-        "grid, and this study tuned none.",
+        f"{promise.sentence} Holds for this split of this data, this model and this budget.",
         *(f"Deviation, {found.what}: {found.text}" for found in promise.deviations),
         *((f"More seeds: {promise.seed_rule}.",) if promise.seed_rule else ()),
         *explored_text(analysis),

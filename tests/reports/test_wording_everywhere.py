@@ -181,6 +181,13 @@ def test_context_seeds_method_df_and_setting_stand_beside_every_verdict(where: s
         assert (escape(words) if where == "latex" else words) in text, words
 
 
+@pytest.mark.parametrize("where", ["html", "markdown", "latex", "terminal"])
+def test_every_report_says_that_no_arm_was_tuned(where: str) -> None:
+    study = two_arms(0.42 + 5 * LUCK)
+    text = PLACES[where](study, analyse(study))
+    assert "this study tuned none, for any arm" in text
+
+
 def test_the_sentence_to_quote_is_the_template_of_the_specification() -> None:
     gains = 0.42 + 5 * LUCK
     low, high = t_interval(gains)
