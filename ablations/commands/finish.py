@@ -11,7 +11,7 @@ from ablations.running.display import duration, verdict_table
 from ablations.running.runner import Outcome
 from reports.analysis.findings import finding_lines
 from reports.analysis.study import analyse
-from reports.formats.text import to_json
+from reports.formats.text import sentence_lines, to_json
 from reports.records.load import load_study
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
@@ -27,6 +27,8 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
     else:
         console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
         console.print(verdict_table(study, analysis))
+        for line in sentence_lines(analysis):
+            typer.echo(line)
         for line in finding_lines(found.plan):
             typer.echo(line)
         counts = outcome.counts

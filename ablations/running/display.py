@@ -45,7 +45,8 @@ def verdict_table(study: str, analysis: Analysis) -> Table:
     for column in others:
         table.add_column(column, overflow="fold")
     for row in verdict_rows(analysis):
-        table.add_row(*row.short_cells)
+        if row.has_place:  # a control beside a factorial has none: its sentence is below the table
+            table.add_row(*row.short_cells)
     return table
 
 
