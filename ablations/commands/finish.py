@@ -13,6 +13,7 @@ from reports.analysis.findings import finding_lines
 from reports.analysis.study import analyse
 from reports.formats.text import to_json
 from reports.records.load import load_study
+from reports.records.mlflow_places import read_places, without_password
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
 EXIT_FAILED, EXIT_INTERRUPTED = 3, 130
@@ -39,10 +40,9 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
             typer.echo(
                 f"MLflow does not show {outcome.unprojected} of them ({outcome.reason}); nothing is lost: ablate sync"
             )
-        uri = tracking_uri(home)
         typer.echo(f"plan      {analysis.as_planned.short}")
         typer.echo(f"report    {outcome.report}")
-        typer.echo(f"mlflow    {'mlflow ui --backend-store-uri ' + uri if uri.startswith('sqlite') else uri}")
+        typer.echo(f"mlflow    {mlflow_text(home, study)}")
     if outcome.interrupted and outcome.counts["pending"]:
         typer.echo(
             f"Interrupted with {outcome.counts['pending']} runs to go; the same command goes on from here.",
@@ -50,3 +50,13 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
         )
         return EXIT_INTERRUPTED
     return EXIT_FAILED if outcome.counts["failed"] or outcome.counts["not run"] else 0
+
+
+def mlflow_text(home: Home, study: str) -> str:
+    """The address of the report in MLflow, or what to type to see it there."""
+    uri = without_password(tracking_uri(home))
+    places = read_places(home.study_dir(study))
+    if places is None or places.tracking_uri != uri:  # MLflow was not reached, or is another one now
+        return f"mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else uri
+    run = f'report.html of its run "study: {study}"'
+    return places.report_url or f"{places.command}   (has the report too: {run})"

@@ -18,6 +18,7 @@ from reports.page.figures.learning import draw_learning
 from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.schedule import draw_schedules
 from reports.page.final import final_scores
+from reports.page.run_links import run_links
 from reports.page.sections import make_sections
 from reports.page.sheets import batch_sheets
 from reports.page.tables import (
@@ -103,4 +104,5 @@ def render(study: StudyData) -> str:
         final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),
+        run_links=run_links(study),
     )
