@@ -1,6 +1,8 @@
 """What `ablate run` says when it ends: the verdicts, whether all is as planned, and where everything lies."""
 
+import re
 import sys
+import textwrap
 
 import typer
 from rich.console import Console
@@ -16,6 +18,7 @@ from reports.records.load import load_study
 from reports.records.mlflow_places import read_places, without_password
 
 LOG_WIDTH = 124  # of the verdict table where there is no terminal to ask: one line a factor
+MAX_REASON = 240  # characters of why MLflow refused
 EXIT_FAILED, EXIT_INTERRUPTED = 3, 130
 
 
@@ -36,10 +39,8 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
         else:
             failed = f", {counts['failed']} failed" if counts["failed"] else ""
             typer.echo(f"{counts['finished']} runs finished{failed} in {duration(outcome.seconds)}.")
-        if outcome.unprojected:
-            typer.echo(
-                f"MLflow does not show {outcome.unprojected} of them ({outcome.reason}); nothing is lost: ablate sync"
-            )
+        for line in trouble_lines(study, outcome):
+            typer.echo(line)
         typer.echo(f"plan      {analysis.as_planned.short}")
         typer.echo(f"report    {outcome.report}")
         typer.echo(f"mlflow    {mlflow_text(home, study)}")
@@ -50,6 +51,25 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
         )
         return EXIT_INTERRUPTED
     return EXIT_FAILED if outcome.counts["failed"] or outcome.counts["not run"] else 0
+
+
+def trouble_lines(study: str, outcome: Outcome) -> list[str]:
+    """What went wrong but for an interruption, and how to go on."""
+    counts = outcome.counts
+    lines = []
+    if counts["failed"] or counts["not run"]:
+        behind = f" {counts['not run']} more need one of them and were not run." if counts["not run"] else ""
+        lines.append(
+            f"Failed runs are tried again by the same command; the report has each with its reason.{behind} "
+            f"Marks: ablate status {study}"
+        )
+    if outcome.unprojected:
+        reason = re.sub(r"://[^/@\s]+@", "://", " ".join(outcome.reason.split()))  # a password may be in the address
+        lines.append(
+            f"MLflow lacks {outcome.unprojected} entries of this study "
+            f"({textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}). Nothing is lost: ablate sync once it answers"
+        )
+    return lines
 
 
 def mlflow_text(home: Home, study: str) -> str:
