@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ablations.commands.check import check
+from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.output import write_out
 from ablations.commands.report import report
@@ -206,6 +207,7 @@ app.command(context_settings=CONTEXT)(compare)
 
 app.command()(status)
 app.command()(report)
+app.command()(clean)
 
 
 @app.command()

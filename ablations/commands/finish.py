@@ -67,7 +67,7 @@ def trouble_lines(study: str, outcome: Outcome) -> list[str]:
         reason = re.sub(r"://[^/@\s]+@", "://", " ".join(outcome.reason.split()))  # a password may be in the address
         lines.append(
             f"MLflow lacks {outcome.unprojected} entries of this study "
-            f"({textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}). Nothing is lost: ablate sync once it answers"
+            f"({textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}). Nothing is lost: then ablate sync"
         )
     return lines
 
