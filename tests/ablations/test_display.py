@@ -60,12 +60,15 @@ class Terminal(io.StringIO):
 def test_a_summary_names_only_what_there_is() -> None:
     board = Board(PLAN, {}, 2)
     total = len(KEYS)
-    assert summary(board, 0.0) == f"0/{total} runs done, 0 s so far"
+    assert summary(board, 0.0) == f"0/{total} runs done, 0 s so far, waiting for the lanes"
     failed = (Change(KEYS[2], State.RUNNING, 0.0), Change(KEYS[2], State.FAILED, 1.0, "x"))
     waits = Change(KEYS[3], State.NOT_RUN, 1.0)
-    board.update(told(*finish(KEYS[0]), *finish(KEYS[1]), *failed, waits, Change(KEYS[4], State.RUNNING, 1.0)))
+    busy = {"lane 0": LaneWork(KEYS[4], "")}
+    running = Change(KEYS[4], State.RUNNING, 1.0)
+    board.update(told(*finish(KEYS[0]), *finish(KEYS[1]), *failed, waits, running, timing="waiting", lanes=busy))
     assert summary(board, 75.0) == (
-        f"4/{total} runs done, 1 running, 1 failed, 1 not run, 1 min 15 s so far, {board.left_text()}"
+        f"4/{total} runs done, 1 running, 1 failed, 1 not run, 1 min 15 s so far, {board.left_text()}, "
+        "then the cost block"
     )
     board.update(told(timing="running"))
     assert summary(board, 75.0).endswith(", measuring cost")
