@@ -32,11 +32,11 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that has just come to its end."""
+    """A run that has just come to its end, or goes back to be tried again."""
 
     name: str
     state: State
-    text: str  # its score, or why it failed
+    text: str  # its score, or the reason
 
 
 class Board:
@@ -110,7 +110,7 @@ class Board:
             self._metrics[change.key] = change.metrics
             self._took_s.append(change.at_s - self._started_s[change.key])
             self._ended.append(Ended(name, change.state, self._score(change.key)))
-        elif change.state is State.FAILED:
+        elif change.state in (State.FAILED, State.PENDING):  # pending: its worker died, and it will be tried again
             self._ended.append(Ended(name, change.state, change.reason))
 
     def take_ended(self) -> tuple[Ended, ...]:

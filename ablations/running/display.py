@@ -107,9 +107,10 @@ class Progress:
         self._num_failures += 1
         if self._num_failures <= MAX_FAILURES:
             reason = " ".join(ended.text.split())
-            self.note(f"failed: {ended.name}: {textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}")
+            what = "failed" if ended.state is State.FAILED else "tried again"
+            self.note(f"{what}: {ended.name}: {textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}")
         elif self._num_failures == MAX_FAILURES + 1:
-            self.note("more runs failed; from here on they are only counted, and the report has each with its reason")
+            self.note("more runs fail; from here on they are only counted, and the report has each with its reason")
 
 
 def summary(board: Board, elapsed_s: float) -> str:

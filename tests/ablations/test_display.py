@@ -101,6 +101,15 @@ def test_a_log_of_days_has_a_line_every_five_minutes(monkeypatch: pytest.MonkeyP
     assert 24 * 12 <= len(stream.getvalue().splitlines()) <= 24 * 12 + 60
 
 
+def test_a_run_whose_worker_died_is_said_to_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    stream = io.StringIO()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        back = Change(KEYS[0], State.PENDING, 1.0, "the worker process died without a word")
+        progress.show(told(Change(KEYS[0], State.RUNNING, 0.0), back))
+    assert stream.getvalue().splitlines()[0] == "tried again: bare seed 0: the worker process died without a word"
+
+
 def test_a_failure_is_said_at_once_and_a_flood_of_them_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, stream = Clock(monkeypatch), io.StringIO()
     with Progress(Board(PLAN, {}, 1), stream) as progress:
@@ -113,7 +122,7 @@ def test_a_failure_is_said_at_once_and_a_flood_of_them_is_counted(monkeypatch: p
     assert len(lines) == 1 + 10 + 1
     assert lines[1].startswith("failed: bare seed 0: Diverged: [loss] is nan")
     assert max(map(len, lines)) < 220
-    assert "more runs failed" in lines[-1]
+    assert "more runs fail;" in lines[-1]
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 12)])
