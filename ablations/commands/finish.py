@@ -65,9 +65,10 @@ def trouble_lines(study: str, outcome: Outcome) -> list[str]:
         )
     if outcome.unprojected:
         reason = re.sub(r"://[^/@\s]+@", "://", " ".join(outcome.reason.split()))  # a password may be in the address
+        short = textwrap.shorten(reason, MAX_REASON, placeholder=" ...")
         lines.append(
-            f"MLflow lacks {outcome.unprojected} entries of this study "
-            f"({textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}). Nothing is lost: then ablate sync"
+            f"MLflow lacks {outcome.unprojected} entries of this study ({short}). Nothing is lost; when it is back: "
+            "ablate sync"
         )
     return lines
 
