@@ -20,6 +20,7 @@ from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.schedule import draw_schedules
 from reports.page.final import final_scores
+from reports.page.run_links import run_links
 from reports.page.sections import make_sections
 from reports.page.seen import seen_pictures
 from reports.page.tables import (
@@ -110,4 +111,5 @@ def render(study: StudyData) -> str:
         final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),
+        run_links=run_links(study),
     )
