@@ -56,9 +56,10 @@ def draw_class_map(grid: ClassGrid) -> Figure:
         parts.append(Markup("<g><title>{}</title>{}</g>").format(name, join(head)))
     top = HEAD_PX
     for index, (factor, context) in enumerate(grid.rows):
-        if index == 0 or grid.rows[index - 1][0] != factor:
+        leads = index == 0 or grid.rows[index - 1][0] != factor
+        if leads:
             parts.append(text("0", top + 15, factor, "name", anchor="start"))
-        parts.append(text("0", top + 29, context, "pair-range", anchor="start"))
+        parts.append(text("0", top + (29 if leads else CELL_HEIGHT_PX / 2 + 4), context, "pair-range", anchor="start"))
         for column, name in enumerate(grid.classes):
             row = grid.cells.get((factor, context, name))
             if row is not None:

@@ -11,7 +11,7 @@ from reports.scale import Scale
 from reports.wording import level_text, range_text
 
 ROW_PX, TOP_PX, BAR_PX = 44, 6, 16
-TOTAL = "all of them: full minus bare"
+TOTAL = "full minus bare"
 
 
 def draw_shares(analysis: ShareAnalysis, scale: Scale) -> Figure:

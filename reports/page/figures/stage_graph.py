@@ -71,8 +71,8 @@ def _places(shown: list[StageNode], num_columns: int) -> dict[str, _Place]:
     tops = dict.fromkeys(range(num_columns), float(TOP_PX))
     places: dict[str, _Place] = {}
     for node in shown:
-        left = node.depth * width
-        places[node.stage_hash] = _Place(left, left + width - (MARGIN if num_columns > 1 else 0.0), tops[node.depth])
+        left, room = node.depth * width, MARGIN if node.depth < num_columns - 1 else 0.0
+        places[node.stage_hash] = _Place(left, left + width - room, tops[node.depth])
         tops[node.depth] += BOX_PX + GAP_PX
     return places
 
