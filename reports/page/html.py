@@ -21,7 +21,7 @@ from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.schedule import draw_schedules
 from reports.page.final import final_scores
 from reports.page.sections import make_sections
-from reports.page.sheets import batch_sheets
+from reports.page.seen import seen_pictures
 from reports.page.tables import (
     arm_table,
     completeness_grid,
@@ -38,7 +38,7 @@ from reports.scale import scale_of_metric
 from reports.wording import level_text
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("report.css", "figures.css")
+STYLES = ("report.css", "figures.css", "seen.css")
 
 
 def write_report(study: StudyData, out: Path) -> Path:
@@ -102,7 +102,7 @@ def render(study: StudyData) -> str:
         schedules=draw_schedules(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),
         cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
-        sheets=batch_sheets(study),
+        seen=seen_pictures(study, analysis),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),
         noise_plots=[draw_repeats(analysis.repeats, scale), draw_differences(analysis.repeats, scale)],

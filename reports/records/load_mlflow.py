@@ -3,6 +3,7 @@
 import os
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +38,15 @@ class MlflowFiles:
         return self.fetch(self.run_ids[run], name) if run in self.run_ids else None
 
     def fetch(self, run_id: str, name: str) -> bytes | None:
-        """One artifact at the root of an MLflow run, or None."""
-        cached = Path(self.folder.name) / run_id / name
-        if not cached.is_file():
-            if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+        """One artifact of an MLflow run, by its path there, or None."""
+        folder = Path(self.folder.name) / run_id
+        if not (folder / name).is_file():
+            among = name.rpartition("/")[0] or None
+            if name not in {item.path for item in self.client.list_artifacts(run_id, among)}:
                 return None
-            cached.parent.mkdir(exist_ok=True)
-            self.client.download_artifacts(run_id, name, str(cached.parent))
-        return cached.read_bytes()
+            folder.mkdir(exist_ok=True)
+            self.client.download_artifacts(run_id, name, str(folder))
+        return (folder / name).read_bytes()
 
 
 def load_study_from_mlflow(tracking_uri: str, study: str) -> StudyData:
@@ -108,6 +110,7 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
         files,
         timings.warnings + plans.warnings,
         plans=tuple(plans.items),
+        read_thumbnails=partial(files.fetch, summary, f"thumbnails/{plan.data.fingerprint}.npz"),
     )
 
 

@@ -29,7 +29,7 @@ class Page(HTMLParser):
         self.num_scripts += tag == "script"
         if tag == "img" and not found.get("alt"):
             self.unlabelled.append(tag)
-        if tag == "svg" and "svg" not in self.open and not found.get("aria-label"):
+        if tag == "svg" and "svg" not in self.open and not (found.get("aria-label") or found.get("aria-hidden")):
             self.unlabelled.append(tag)
         if tag not in VOID or tag == "circle":
             self.open.append(tag)
@@ -123,7 +123,7 @@ def test_failures_show_reason_and_log(text: str) -> None:
 
 
 def test_equal_batches_are_shown_once(text: str) -> None:
-    assert text.count("data:image/png;base64,") == 2  # with mixup and without
+    assert text.count('width="384"') == 2  # with mixup and without
 
 
 def test_the_same_study_gives_the_same_page(tmp_path: Path) -> None:
