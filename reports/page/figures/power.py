@@ -10,6 +10,7 @@ from reports.scale import Scale
 
 WIDTH, HEIGHT = 540.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 532.0, 10.0, 246.0
+LETTERS_PX = 26
 
 
 def draw_power(analysis: PowerAnalysis, scale: Scale) -> Figure:
@@ -37,10 +38,10 @@ def draw_power(analysis: PowerAnalysis, scale: Scale) -> Figure:
     ]
     delta = y.at(analysis.delta)
     words = f"{scale.size(analysis.delta)}: worth caring about"
-    # Where the curve is above delta, there is room below it at the left; else above it at the right.
+    # Where the curve is above delta, there is room below it at the left, if it is not too low; else above it.
     beside = (
         text(str(LEFT + 6), delta + 16, words, "row-name", anchor="start")
-        if here is not None and here.alone > analysis.delta
+        if here is not None and here.alone > analysis.delta and BOTTOM - delta > LETTERS_PX
         else text(str(RIGHT - 6), delta - 7, words, "row-name", anchor="end")
     )
     marks = [line(str(LEFT), delta, str(RIGHT), delta, "delta"), beside]
