@@ -41,6 +41,7 @@ def _pairs(study: StudyData, comparison: Comparison, scale: Scale) -> SeedPairs:
         context=comparison.context,
         treatment_arm=comparison.treatment,
         reference_arm=comparison.reference,
+        control=comparison.control,
         seeds=seeds,
         num_better=sum(gain > 0 for gain in gains),
     )

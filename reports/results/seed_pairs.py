@@ -23,6 +23,7 @@ class SeedPairs(Frozen):
     context: Context
     treatment_arm: str
     reference_arm: str
+    control: bool
     seeds: tuple[SeedPair, ...]
     num_better: int = Field(description="seeds in which the treatment is better; ties are none")
 

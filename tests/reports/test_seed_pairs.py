@@ -1,5 +1,6 @@
 """Both arms seed by seed, against the scores they were made from and the runs that failed."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,19 @@ def test_every_dot_stands_in_the_table() -> None:
             assert f"seed {seed}: {before}</title>" in panel.svg and f"seed {seed}: {after}</title>" in panel.svg
         assert panel.summary == row[-1]
         assert panel.svg.count('class="slope up"') == int(row[-1].split()[0])
+
+
+def test_equal_changes_are_equally_steep_wherever_they_start() -> None:
+    """Pixels a point, read off the dots of two panels whose levels are far apart."""
+    study, scores = crafted(plan_of(BothWays(), 3))
+    pairs = pair_seeds(study, SCALE)
+    steepness: list[float] = []
+    for found, panel in zip(pairs, draw_seed_slopes(pairs, SCALE), strict=True):
+        first = re.search(r'polyline points="[\d.]+,([\d.]+) [\d.]+,([\d.]+)"', panel.svg)
+        assert first is not None
+        change = scores[found.treatment_arm][0] - scores[found.reference_arm][0]
+        steepness.append((float(first[1]) - float(first[2])) / change)
+    assert steepness == pytest.approx([steepness[0]] * 6, rel=0.05) and steepness[0] > 0
 
 
 def test_weighted_sums_of_arms_have_no_two_sides_to_draw() -> None:

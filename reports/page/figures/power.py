@@ -37,11 +37,12 @@ def draw_power(analysis: PowerAnalysis, scale: Scale) -> Figure:
         polyline([(x.at(p.num_seeds), _high(y, p.alone)) for p in points], "curve bold"),
     ]
     delta = y.at(analysis.delta)
-    words = f"{scale.size(analysis.delta)}: worth caring about"
-    # Where the curve is above delta, there is room below it at the left, if it is not too low; else above it.
+    words, last = f"{scale.size(analysis.delta)}: worth caring about", points[-1]
+    # Above the line at the right, unless the curves are still there; below it at the left, where they never are.
+    over = max(last.alone_range.high, last.after_correction) > analysis.delta
     beside = (
         text(str(LEFT + 6), delta + 16, words, "row-name", anchor="start")
-        if here is not None and here.alone > analysis.delta and BOTTOM - delta > LETTERS_PX
+        if over and BOTTOM - delta > LETTERS_PX
         else text(str(RIGHT - 6), delta - 7, words, "row-name", anchor="end")
     )
     marks = [line(str(LEFT), delta, str(RIGHT), delta, "delta"), beside]

@@ -28,14 +28,32 @@ class SlopePanel:
 
 
 def draw_seed_slopes(pairs: Sequence[SeedPairs], scale: Scale) -> tuple[SlopePanel, ...]:
-    """A panel for each comparison of two arms, on one axis."""
-    levels = [v for found in pairs for pair in found.seeds for v in (pair.reference, pair.treatment) if v is not None]
-    if not levels:
-        return ()
-    y = axis_around(levels, start=CROSS_Y - 12, end=TOP)
+    """A panel for each comparison of two arms.
+
+    All axes have the same span, so that a steeper line is a larger change, and each is moved to its own levels. Only
+    controls have a span of their own: mislabelled images would press everything else flat.
+    """
+    spans = {True: 0.0, False: 0.0}
+    for found in pairs:
+        levels = _levels(found)
+        spans[found.control] = max(spans[found.control], max(levels) - min(levels))
     return tuple(
-        SlopePanel(f"{found.factor}, {found.context}", _summary(found), _panel(found, y, scale)) for found in pairs
+        SlopePanel(
+            f"{found.factor}, {found.context}",
+            _summary(found),
+            _panel(found, _axis(_levels(found), spans[found.control]), scale),
+        )
+        for found in pairs
     )
+
+
+def _levels(found: SeedPairs) -> list[float]:
+    return [value for pair in found.seeds for value in (pair.reference, pair.treatment) if value is not None]
+
+
+def _axis(levels: Sequence[float], span: float) -> Axis:
+    middle = (min(levels) + max(levels)) / 2
+    return axis_around([middle - span / 2, middle + span / 2], start=CROSS_Y - 12, end=TOP)
 
 
 def seed_table(pairs: Sequence[SeedPairs], scale: Scale) -> Table | None:
