@@ -61,13 +61,13 @@ def test_a_stage_that_two_ways_lead_to_counts_once() -> None:
     assert {name: node.depth for name, node in found.items()} == {"a": 0, "b": 1, "c": 1, "d": 2}
     assert {n: node.busy_s_with_ancestors for n, node in found.items()} == {"a": 1.0, "b": 3.0, "c": 5.0, "d": 15.0}
     figure = draw_stages(graph)
-    assert figure is not None and figure.svg.count("<g><rect") == 4 and figure.svg.count('class="arrow-head"') == 4
+    assert figure is not None and figure.svg.count("<g><title>") == 4 and figure.svg.count('class="arrow-head"') == 4
 
 
 def test_the_figure_has_the_shared_stages_and_the_table_all(study: StudyData) -> None:
     figure = draw_stages(analyse_stages(study))
     assert figure is not None
-    assert figure.svg.count("<g><rect") == 7 and figure.svg.count('class="arrow-head"') == 6
+    assert figure.svg.count("<g><title>") == 7 and figure.svg.count('class="arrow-head"') == 6
     assert figure.svg.count('class="stage shared"') == 1
     assert len(figure.twin.rows) == 15
     assert next(row for row in figure.twin.rows if row[0].startswith("teacher "))[3:] == ("3 of 3", "62 s", "62 s")

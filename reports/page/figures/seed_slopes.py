@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports.page.figures.svg import Axis, axis_around, dot, join, line, number, picture, polyline, rect, text
+from reports.page.figures.svg import (
+    Axis,
+    axis_around,
+    dot,
+    join,
+    line,
+    number,
+    picture,
+    polyline,
+    rect,
+    shortened,
+    text,
+)
 from reports.page.tables import NONE, Table
 from reports.results.seed_pairs import SeedPair, SeedPairs
 from reports.scale import Scale
@@ -89,8 +101,8 @@ def _panel(found: SeedPairs, y: Axis, scale: Scale) -> Markup:
     for tick in y.ticks(4):
         parts.append(line(str(LEFT), y.at(tick), str(RIGHT), y.at(tick), "grid"))
         parts.append(text(str(LEFT - 5), y.at(tick) + 4, number(tick), "tick", anchor="end"))
-    parts.append(text(str(REFERENCE_X), BOTTOM + 17, _short(found.reference_arm), "tick"))
-    parts.append(text(str(TREATMENT_X), BOTTOM + 17, _short(found.treatment_arm), "tick"))
+    parts.append(text(str(REFERENCE_X), BOTTOM + 17, shortened(found.reference_arm, MAX_LETTERS), "tick"))
+    parts.append(text(str(TREATMENT_X), BOTTOM + 17, shortened(found.treatment_arm, MAX_LETTERS), "tick"))
     for pair in found.seeds:
         ends = (
             (REFERENCE_X, pair.reference, pair.reference_failed),
@@ -119,7 +131,3 @@ def _cross(x: float, title: str) -> Markup:
 def _place(found: SeedPairs, pair: SeedPair) -> float:
     """Crosses of several seeds stand beside each other."""
     return found.seeds.index(pair) - (len(found.seeds) - 1) / 2
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= MAX_LETTERS else f"{name[: MAX_LETTERS - 1]}…"
