@@ -10,6 +10,7 @@ from reports.analysis.examples import analyse_examples
 from reports.analysis.half_normal import analyse_half_normal
 from reports.analysis.interactions import analyse_interactions
 from reports.analysis.pareto import analyse_pareto
+from reports.analysis.seed_pairs import pair_seeds
 from reports.analysis.shared_gain import analyse_shares
 from reports.analysis.speed import analyse_speed
 from reports.analysis.stack import analyse_stack
@@ -38,4 +39,5 @@ def analyse_in_depth(study: StudyData) -> InDepth:
         power_curve=analyse_power(plan, family, verdicts.noise_floor, scale),
         half_normal=analyse_half_normal(plan, effects, scale),
         stages=analyse_stages(study),
+        seed_pairs=pair_seeds(study, scale),
     )

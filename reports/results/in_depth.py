@@ -10,6 +10,7 @@ from reports.results.half_normal import HalfNormalAnalysis
 from reports.results.interactions import InteractionAnalysis
 from reports.results.orders import ShareAnalysis, StackAnalysis
 from reports.results.power import PowerAnalysis
+from reports.results.seed_pairs import SeedPairs
 from reports.results.stages import StageGraph
 from reports.results.study import Analysis, CostRatio, Range
 
@@ -220,3 +221,4 @@ class InDepth(Analysis):
     power_curve: PowerAnalysis | None = Field(description="None while the spread over seeds is unknown")
     half_normal: HalfNormalAnalysis | None = Field(description="None: the design is no screen or fraction")
     stages: StageGraph
+    seed_pairs: tuple[SeedPairs, ...] = Field(description="of every comparison of two arms")

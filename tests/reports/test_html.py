@@ -59,6 +59,7 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
     assert Page(text).headings == [
         "What to keep",
         "How much, and how sure",
+        "Is it one lucky seed?",
         "Learning curves",
         "Speed",
         "Cost beside gain",
