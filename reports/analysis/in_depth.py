@@ -6,6 +6,7 @@ Apart from `reports.analysis.study`, because whoever only wants the verdicts, as
 from reports.analysis.calibration import analyse_calibration
 from reports.analysis.examples import analyse_examples
 from reports.analysis.pareto import analyse_pareto
+from reports.analysis.seen import analyse_seen
 from reports.analysis.speed import analyse_speed
 from reports.analysis.study import analyse
 from reports.records.load import StudyData
@@ -15,11 +16,12 @@ from reports.results.in_depth import InDepth
 
 def analyse_in_depth(study: StudyData) -> InDepth:
     """Verdicts, images, confidence, speed and the front of level and cost."""
-    answers = read_answers(study)
+    answers, verdicts = read_answers(study), analyse(study)
     return InDepth(
-        **dict(analyse(study)),
+        **dict(verdicts),
         examples=analyse_examples(study, answers),
         calibration=analyse_calibration(study, answers),
         speed=analyse_speed(study),
         pareto=analyse_pareto(study),
+        seen=analyse_seen(study, answers, verdicts),
     )

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from pipeline.spec.pictures import BatchSheet, SheetTile
 from pipeline.spec.study import StudyPlan
+from reports.analysis.classes import class_name
 from reports.page.pictures import Part, PictureBook, data_uri
 from reports.records.load import StudyData
 from reports.records.pictures import Batches, read_batches
@@ -68,8 +69,7 @@ def _sheet(plan: StudyPlan, book: PictureBook, batches: Batches, arms: tuple[str
 
 def target_text(plan: StudyPlan, tile: SheetTile) -> str:
     """What the loss was told, such as "0.7 shirt + 0.3 dress", or the class alone where it got all."""
-    names = plan.data.class_names
-    shares = [(names[s.label] if s.label < len(names) else f"class {s.label}", s.weight) for s in tile.targets]
+    shares = [(class_name(plan, share.label), share.weight) for share in tile.targets]
     if len(shares) == 1 and shares[0][1] == 1.0 and not tile.each_other:
         return shares[0][0]
     parts = [f"{weight:.2g} {name}" for name, weight in shares]

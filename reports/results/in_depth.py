@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context
+from reports.results.seen import SeenAnalysis
 from reports.results.study import Analysis, CostRatio, Range
 
 
@@ -209,3 +210,4 @@ class InDepth(Analysis):
     calibration: CalibrationAnalysis | None
     speed: SpeedAnalysis
     pareto: ParetoAnalysis | None
+    seen: SeenAnalysis
