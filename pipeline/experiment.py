@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.spec.base import Frozen, content_hash
+from pipeline.spec.base import Frozen, content_hash, identity_dump
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.links import AnyInit, FromFile, FromStage, Pretrained, Scratch
@@ -115,14 +115,15 @@ class StageSpec(Training):
         Raises:
             SpecError: it starts from weights that have not been looked at, whose content is part of the identity.
         """
-        dump = self.model_dump(mode="json", exclude={"name"})
+        dump = identity_dump(self)
+        del dump["name"]
         if isinstance(self.init, Pretrained) or (isinstance(self.init, FromFile) and self.init.sha256 is None):
             raise SpecError(
                 f"stage {self.name}: init of kind {self.init.kind} has no sha256 yet, and what weights hold is part of "
                 "the identity; plan the stage first, or give `from_file` the sha256 of its file"
             )
         dump["init"].pop("path", None)  # its sha256 stands in for it
-        seen_by_fingerprint = ("path", "classes")
+        seen_by_fingerprint = ("path", "classes", "labeled_frac", "unlabeled")
         dump["data"] = {k: v for k, v in dump["data"].items() if k not in seen_by_fingerprint}
         dump["data"]["fingerprint"] = fingerprint
         for strategy, config in zip(dump["strategies"], self.strategies, strict=True):

@@ -22,7 +22,7 @@ from pipeline.spec.study import StudyPlan
 from pipeline.training.precision import number_format
 from reports.analysis.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
 from reports.analysis.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
-from reports.stats.power import Detectable, smallest_detectable
+from reports.stats.power import Detectable, sd_upper_limit, smallest_detectable
 
 BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size
 ASSUMED_ERROR = 0.1  # of a classifier nobody has trained yet, for the prior on run-to-run noise
@@ -117,7 +117,7 @@ def noise(planned: Planned, home: Home) -> Noise | None:
     metric = planned.plan.metric.name
     scale = 100.0 if metric in IN_POINTS else 1.0
     records = read_records(home)
-    squares, df = 0.0, 0
+    squares, df, num_arms = 0.0, 0, 0
     for stage_hash in dict.fromkeys(arm.final.stage_hash for arm in planned.plan.arms):  # shared runs count once
         found = [records.get((stage_hash, seed)) for seed in planned.plan.seeds]
         values = [r.metrics[f"val/{metric}"] * scale for r in found if r and f"val/{metric}" in r.metrics]
@@ -125,6 +125,11 @@ def noise(planned: Planned, home: Home) -> Noise | None:
             mean = sum(values) / len(values)
             squares += sum((v - mean) ** 2 for v in values)
             df += len(values) - 1
+            num_arms += 1
+    if num_arms == 1:  # a few seeds of one arm may be alike by luck, and a study planned on them would be too small
+        found = math.sqrt(squares / df)
+        of = f"of {found:.2f} measured on one arm, {df} degree{'' if df == 1 else 's'} of freedom"
+        return Noise(sd_upper_limit(found, df), f"80% upper limit {of}")
     if df:
         return Noise(math.sqrt(squares / df), f"measured on finished runs, {df} degrees of freedom")
     if metric not in ("top1", "balanced_accuracy"):
@@ -168,7 +173,8 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
     lines = [
         f"study     {plan.study}",
         f"question  {plan.question or '(none given)'}",
-        f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images in "
+        f"data      {counts['train']} train, {counts['val']} val, {counts['test']} test images"
+        f"{f' and {pool} without labels' if (pool := counts.get('pool')) else ''} in "
         f"{len(plan.data.class_names)} classes (fingerprint {plan.data.fingerprint[:12]})",
         *(f"          {note}" for note in plan.data.notes),
         f"design    {plan.design}, seeds {', '.join(map(str, plan.seeds))}; judged by val "
@@ -218,6 +224,7 @@ def detectable_lines(planned: Planned, spread: Noise | None, unit: str) -> list[
         return ["detects   unknown until one arm has run with two seeds"]
     n = len(planned.plan.seeds)
     lines = [f"noise     sd {spread.sd:.2f} {unit} from run to run ({spread.source})"]
+    fewer: Detectable | None = None
     for seeds in (n, n + 1, n + 2):
         found = detectable(planned, spread.sd, seeds)
         if found.alone is None or found.after_correction is None:
@@ -227,6 +234,12 @@ def detectable_lines(planned: Planned, spread: Noise | None, unit: str) -> list[
             f"detects   {seeds} seed{'s' if seeds != 1 else ''}: an effect of {found.alone:.2f} {unit} (80% power), "
             f"{found.after_correction:.2f} if it must survive the correction for all factors"
         )
+        if fewer is not None and found.method != fewer.method:
+            lines.append(
+                f"          from {seeds} seeds on the {found.method} judges (df {found.df:g}), no longer the "
+                f"{fewer.method} (df {fewer.df:g}), which leans more on the spread of other arms"
+            )
+        fewer = found
     return lines
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ablations.commands.output import unwritable, write_out
+from ablations.commands.report_two import report_two
 from pipeline.spec.errors import SpecError
 
 FORMATS = ("html", "md", "latex", "csv", "json")
@@ -13,6 +14,9 @@ FORMATS = ("html", "md", "latex", "csv", "json")
 
 def report(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="OTHER", help="A second study, to hold beside the first.")
+    ] = None,
     home: Annotated[
         str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
     ] = None,
@@ -29,7 +33,10 @@ def report(
         str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
     ] = None,
 ) -> None:
-    """Write the report of a study, finished or not. Example: ablate report digits-demo --format md."""
+    """Write the report of a study, finished or not, or of two side by side.
+
+    Example: ablate report digits-demo --format md. Of two: ablate report digits-demo digits-again.
+    """
     from ablations.records.home import Home
     from reports.analysis.in_depth import analyse_in_depth
     from reports.analysis.study import analyse
@@ -42,6 +49,11 @@ def report(
 
     if fmt not in FORMATS:
         raise SpecError(f"--format: {fmt!r} is not one of {', '.join(FORMATS)}")
+    if other is not None:
+        if final:
+            raise SpecError("--final scores the runs of one study; name one")
+        report_two(study, other, home, out, fmt, from_mlflow)
+        return
     if final and from_mlflow:
         raise SpecError("--final needs the home, where the weights are; leave out --from-mlflow")
     if final:

@@ -15,6 +15,7 @@ from pipeline.spec.base import Frozen
 from pipeline.spec.errors import SpecError
 
 MAX_CELLS = 256
+HALF_MIXED = 20  # cells: each main effect has 60% of some interactions in it; with 12 and 24 it is a third at most
 
 
 class PlackettBurman(Frozen):
@@ -25,7 +26,7 @@ class PlackettBurman(Frozen):
         None,
         ge=4,
         le=MAX_CELLS,
-        description="a multiple of 4; default: the fewest in which no main effect is wholly mixed with an interaction",
+        description="a multiple of 4; default: the fewest in which no main effect is mixed with an interaction by half",
     )
     fold_over: bool = Field(False, description="add every cell's opposite: mains are clear of two-way interactions")
 
@@ -54,7 +55,8 @@ def num_cells_for(num_factors: int, fold_over: bool = False) -> int:
     """The fewest cells of a Plackett-Burman design that can judge this many factors.
 
     Five factors would fit into 8 cells, but there each main effect is one with an interaction, and no verdict is
-    possible; in 12 cells it has a third of each. With every cell's opposite, no such care is needed.
+    possible; in 12 cells it has a third of each. In 20 cells it has 60% of some, so that what helps may be an
+    interaction of others; 4 cells more bring that down to a third. With every cell's opposite, no such care is needed.
 
     Raises:
         SpecError: there are too many factors.
@@ -64,7 +66,7 @@ def num_cells_for(num_factors: int, fold_over: bool = False) -> int:
         return sizes[0]
     for num_cells in sizes:
         regular = num_cells & (num_cells - 1) == 0
-        if num_factors <= num_cells // 2 if regular else _is_paley(num_cells):
+        if num_factors <= num_cells // 2 if regular else _is_paley(num_cells) and num_cells != HALF_MIXED:
             return num_cells
     raise SpecError(f"design plackett_burman: takes up to {MAX_CELLS - 1} factors, not {num_factors}")
 

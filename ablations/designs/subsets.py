@@ -13,6 +13,7 @@ from ablations.designs.states import components, num_feasible, states_of
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.errors import SpecError
 
+CELLS_PER_EFFECT = 4  # with 2, nearly every estimate has more than half of some interaction in it; with 4, one in ten
 TRIES = 1000  # draws of one set that is not there yet, and of all sets until no effect is lost
 
 
@@ -20,7 +21,7 @@ class RandomSubsets(Frozen):
     """Bare, full and sets in which each factor is on by the toss of a coin."""
 
     kind: Literal["random_subsets"] = "random_subsets"
-    num_cells: int | None = Field(None, ge=2, description="with bare and full; default 2 (k + 1) for k switches")
+    num_cells: int | None = Field(None, ge=2, description="with bare and full; default 4 (k + 1) for k switches")
     seed: int = Field(0, ge=0)
 
     def lay_out(self, groups: Sequence[Group]) -> Layout:
@@ -31,7 +32,7 @@ class RandomSubsets(Frozen):
         """
         num_switches = len(switches_of(groups))
         possible = num_feasible(groups)
-        num_cells = self.num_cells or min(2 * (num_switches + 1), possible)
+        num_cells = self.num_cells or min(CELLS_PER_EFFECT * (num_switches + 1), possible)
         if not num_switches + 1 <= num_cells <= possible:
             raise SpecError(
                 f"design random_subsets: num_cells={num_cells}: expected from {num_switches + 1}, for the mean and "

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.data.listing import ROLES, Listing
+from pipeline.data.listing import Listing
+from pipeline.data.pool import count_roles
 from pipeline.data.prepare import prepared_key
 from pipeline.spec.base import content_hash
 from pipeline.spec.data import AnyData
@@ -20,7 +21,7 @@ class Scanned:
     @classmethod
     def of(cls, listing: Listing) -> "Scanned":
         """Count and hash once."""
-        return cls(listing, listing.fingerprint, {role: len(listing.rows(role)) for role in ROLES})
+        return cls(listing, listing.fingerprint, count_roles(listing))
 
 
 class Scans:

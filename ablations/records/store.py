@@ -21,6 +21,7 @@ from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
+from reports.records.load import nearest_text
 
 RunId = tuple[str, int]
 """(stage hash, seed): the whole identity, of which a run key is the short form."""
@@ -122,7 +123,10 @@ def read_plan(home: Home, study: str) -> StudyPlan:
     """
     path = home.plan(study)
     if not path.is_file():
-        raise RecordError(f"no study {study!r} in {home.root}; it has {', '.join(list_studies(home)) or 'none'}")
+        known = list_studies(home)
+        raise RecordError(
+            f"no study {study!r} in {home.root}{nearest_text(study, known)}; it has {', '.join(known) or 'none'}"
+        )
     try:
         return StudyPlan.model_validate_json(path.read_bytes())
     except ValidationError as error:

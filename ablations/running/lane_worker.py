@@ -14,7 +14,7 @@ import ray.train
 import ray.train.torch
 import torch
 
-from ablations.running.queue import State, Stop, Time, Train, Wait
+from ablations.running.queue import Epoch, State, Stop, Time, Train, Wait
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
@@ -93,15 +93,17 @@ class _Worker:
         if self._team.rank == 0:
             ray.get(self._config.recorder.write.remote(result))
             shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
-            finished = result.record.status is Status.FINISHED
-            self.call("done", job.key, State.FINISHED if finished else State.FAILED)
+            record = result.record
+            state = State.FINISHED if record.status is Status.FINISHED else State.FAILED
+            reason = f"{record.failure.type}: {record.failure.message}" if record.failure else ""
+            self.call("done", job.key, state, reason, record.metrics)
 
     def _attempt(self, job: StageJob, attempt: int) -> StageResult:
         """Train, or say why not. With several workers only what all of them agree on is caught."""
 
         def watch(report: EpochReport) -> None:
             if self._team.rank == 0:
-                self.tell("progress", f"epoch {report.epoch}/{report.num_epochs} top1 {report.val_top1:.3f}")
+                self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1))
 
         data = self.data(job.data_key)
         try:

@@ -1,10 +1,11 @@
 """Hands out stages to lanes, counts attempts, and knows when all is done. Plain Python; the actor is a thin shell."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ablations.running.stages import Stages, State
+from ablations.running.stages import Change, Stages, State
 from pipeline.training.job import StageJob, TimingJob
 
 
@@ -48,12 +49,30 @@ class LostRun:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """How far a run is."""
+
+    number: int  # finished, counted from 1
+    of: int
+    val_top1: float  # a fraction
+
+
+@dataclass(frozen=True, slots=True)
+class LaneWork:
+    """What a lane does now."""
+
+    key: str  # of its run; empty while it times
+    what: str  # for people
+    epoch: Epoch | None = None  # None before the first has ended
+
+
 @dataclass
 class _Lane:
     incarnation: str = ""
     turn: int = -1
     assignment: Assignment | None = None
-    note: str = ""
+    note: str | Epoch = ""
     fault: str = ""
 
 
@@ -62,9 +81,11 @@ class Snapshot:
     """What the driver shows."""
 
     counts: dict[str, int]
-    lanes: dict[str, str]
+    lanes: dict[str, LaneWork]  # those that have work
     lost: tuple[LostRun, ...]
     timing: str  # "", "waiting", "running", "done"
+    changes: tuple[Change, ...]
+    now_s: float  # by the clock of `changes`
 
 
 @dataclass
@@ -146,11 +167,19 @@ class StageQueue:
         self._timing_attempts += 1
         return Time(timed)
 
-    def done(self, lane: str, incarnation: str, key: str, state: State) -> None:
+    def done(
+        self,
+        lane: str,
+        incarnation: str,
+        key: str,
+        state: State,
+        reason: str = "",
+        metrics: dict[str, float] | None = None,
+    ) -> None:
         """A lane's rank 0 has written the record of its run."""
         mine = self._lanes[lane]
         if mine.incarnation == incarnation:
-            self._stages.settle(key, state)
+            self._stages.settle(key, state, reason, metrics)
             mine.note, mine.assignment = "", None
 
     def timed(self, lane: str, incarnation: str) -> None:
@@ -165,8 +194,8 @@ class StageQueue:
         if mine.incarnation == incarnation and not mine.fault:
             mine.fault = reason
 
-    def progress(self, lane: str, incarnation: str, note: str) -> None:
-        """One line about what a lane is doing, for people."""
+    def progress(self, lane: str, incarnation: str, note: str | Epoch) -> None:
+        """How far a lane is with what it does, for people."""
         mine = self._lanes.get(lane)
         if mine is not None and mine.incarnation == incarnation:
             mine.note = note
@@ -176,17 +205,18 @@ class StageQueue:
         self._draining = True
 
     def snapshot(self) -> Snapshot:
-        """Counts per state, a line per lane, and the lost runs since the last call."""
+        """Counts per state, what each lane does, and the lost runs and changes since the last call."""
         counts = {state.value: self._stages.count(state) for state in State}
         lanes = {}
         for name, lane in self._lanes.items():
             if isinstance(lane.assignment, Train):
                 job = lane.assignment.job
-                lanes[name] = f"{job.label} seed {job.seed} {lane.note}".strip()
+                epoch = lane.note if isinstance(lane.note, Epoch) else None
+                lanes[name] = LaneWork(job.key, f"{job.label} seed {job.seed}", epoch)
             elif isinstance(lane.assignment, Time):
-                lanes[name] = f"timing {lane.note}".strip()
+                lanes[name] = LaneWork("", f"timing {lane.note}".strip())
         lost, self._lost = tuple(self._lost), []
-        return Snapshot(counts, lanes, lost, self._timing_state)
+        return Snapshot(counts, lanes, lost, self._timing_state, self._stages.take_changes(), time.monotonic())
 
 
 def queue_actor(queue: StageQueue) -> Any:

@@ -24,6 +24,7 @@ from ablations.planning.stage_checks import check_batches
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
+from ablations.running.board import Board
 from ablations.running.display import Progress, duration
 from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
@@ -127,6 +128,11 @@ def finished_keys(home: Home, planned: Planned) -> frozenset[str]:
     return frozenset(finished)
 
 
+def finished_metrics(home: Home, done: frozenset[str]) -> dict[str, dict[str, float]]:
+    """Run key -> metrics of these finished runs."""
+    return {record.key: record.metrics for record in store.read_records(home).values() if record.key in done}
+
+
 def timing_missing(home: Home, planned: Planned, asked: Resources, failed: frozenset[str] = frozenset()) -> bool:
     """Whether no block has timed all arms against each other yet."""
     if not asked.timing_rounds:
@@ -216,7 +222,8 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         return Outcome(counts, False, report, time.monotonic() - start, True, 0, "")
     connect()
     sizes = size_lanes(asked, *cluster_size(), num_runs=len(planned.runs))
-    with Progress(len(planned.runs)) as progress, Interrupts().caught() as interrupts:
+    board = Board(planned.plan, finished_metrics(home, done), sizes.lanes)
+    with Progress(board) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
         handles = prepare_all(planned, home, progress)
         keep_promise(home, planned.plan)

@@ -1,9 +1,10 @@
 """Where each stage of an invocation is, and which one is next."""
 
 import heapq
+import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.training.job import StageJob
@@ -30,6 +31,17 @@ class Stage:
     reason: str = ""  # why it failed, went back or was not run
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run came to another state."""
+
+    key: str
+    state: State
+    at_s: float  # of this process's clock: only differences mean something
+    reason: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)  # of its record, where it finished
+
+
 class Stages:
     """The runs in plan order: the earliest pending one whose ancestors have finished is next.
 
@@ -48,6 +60,7 @@ class Stages:
         for key, stage in self._by_key.items():
             for ancestor in set(stage.job.ancestors.values()):
                 self._needed_by[ancestor].append(key)
+        self._changes: list[Change] = []
         self._ready: list[tuple[int, str]] = []  # a heap of (position, key): every pending stage that may start
         for key in self._by_key:
             self._queue_if_ready(key)
@@ -59,6 +72,11 @@ class Stages:
     def count(self, state: State) -> int:
         """How many stages are in this state."""
         return self._counts[state]
+
+    def take_changes(self) -> tuple[Change, ...]:
+        """What happened since this was asked last, in order: a poll costs what is new, not what is planned."""
+        taken, self._changes = tuple(self._changes), []
+        return taken
 
     def start_next(self) -> Stage | None:
         """Take the earliest stage that may start, if there is one, and count the attempt."""
@@ -75,10 +93,10 @@ class Stages:
         self._move(self._by_key[key], State.PENDING, reason)
         self._queue_if_ready(key)
 
-    def settle(self, key: str, state: State, reason: str = "") -> None:
+    def settle(self, key: str, state: State, reason: str = "", metrics: dict[str, float] | None = None) -> None:
         """A running stage has finished or failed: what needs it may start, or never will."""
         assert self._by_key[key].state is State.RUNNING, key
-        self._move(self._by_key[key], state, reason)
+        self._move(self._by_key[key], state, reason, metrics)
         if state is State.FINISHED:
             for dependent in self._needed_by[key]:
                 self._queue_if_ready(dependent)
@@ -101,7 +119,8 @@ class Stages:
         if stage.state is State.PENDING and all(ancestor.state is State.FINISHED for ancestor in needed):
             heapq.heappush(self._ready, (stage.position, key))
 
-    def _move(self, stage: Stage, state: State, reason: str = "") -> None:
+    def _move(self, stage: Stage, state: State, reason: str = "", metrics: dict[str, float] | None = None) -> None:
         self._counts[stage.state] -= 1
         self._counts[state] += 1
         stage.state, stage.reason = state, reason
+        self._changes.append(Change(stage.job.key, state, time.monotonic(), reason, metrics or {}))

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.data.index import TrainIndex
+from pipeline.data.index import PoolRows, TrainIndex
 from pipeline.data.listing import Listing, Role, check_listing
 from pipeline.data.plan import EvalRows
+from pipeline.data.pool import not_evaluated
 from pipeline.data.prepared import Prepared
 
 
@@ -25,6 +26,11 @@ class DataHandle:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def pool(self) -> PoolRows:
+        """Unlabelled images; none of them is in val or test, under this id or another."""
+        return self.train.pool
 
     @property
     def num_skipped(self) -> int:
@@ -47,12 +53,15 @@ def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
         usable = prepared.usable(listing.rows(role))
         return EvalRows(role, usable, keys[usable], listing.labels[usable])
 
-    train = rows("train")
+    train, evals = rows("train"), {role: rows(role) for role in ("val", "test")}
+    pool = prepared.usable(listing.rows("pool"))
+    if len(pool):
+        pool = not_evaluated(pool, np.concatenate([split.rows for split in evals.values()]), prepared)
     return DataHandle(
         fingerprint=listing.fingerprint,
         class_names=listing.class_names,
         ids=listing.ids,
-        train=TrainIndex(train.rows, train.keys, train.labels, len(listing.class_names)),
-        evals={"val": rows("val"), "test": rows("test")},
+        train=TrainIndex(train.rows, train.keys, train.labels, len(listing.class_names), PoolRows(pool, keys[pool])),
+        evals=evals,
         prepared=prepared,
     )

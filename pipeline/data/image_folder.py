@@ -74,7 +74,7 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
         )
         for i in range(0, len(ids), IMAGES_PER_CHUNK)
     )
-    return Listing(names, ids, labels, role_array, _digests(fs, paths, details), chunks, tuple(notes))
+    return Listing(names, ids, labels, role_array, content_digests(fs, paths, details), chunks, tuple(notes))
 
 
 def resolve_roles(
@@ -99,7 +99,7 @@ def resolve_roles(
     return roles
 
 
-def _digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> tuple[str, ...]:
+def content_digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> tuple[str, ...]:
     """Per file: a digest of its bytes where reading is cheap (local), else the store's own checksum."""
     if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
         some = [paths[i : i + IMAGES_PER_CHUNK] for i in range(0, len(paths), IMAGES_PER_CHUNK)]

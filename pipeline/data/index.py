@@ -1,12 +1,25 @@
 """The training samples before any batch is planned, and how an epoch is drawn. No torch: data tasks read this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 Flip = Literal["random", "alternating"]
 """How an image comes to be mirrored: by chance each epoch, or by chance in the first and in turns from there on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRows:
+    """Unlabelled images. There are no labels here that a strategy could peek at."""
+
+    rows: np.ndarray  # [m] int64, row in the prepared data
+    keys: np.ndarray  # [m] uint64, as for training samples
+
+    @classmethod
+    def empty(cls) -> "PoolRows":
+        """No such images."""
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,7 @@ class TrainIndex:
     keys: np.ndarray  # [n] uint64, hash of the stable sample id: what per-sample draws are keyed by
     labels: np.ndarray  # [n] int64
     num_classes: int
+    pool: PoolRows = field(default_factory=PoolRows.empty)  # unlabelled images that may be learnt from beside them
 
 
 @dataclass(frozen=True, slots=True)

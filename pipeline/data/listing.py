@@ -11,9 +11,10 @@ import numpy as np
 from pipeline.data.draws import sample_key
 from pipeline.spec.errors import DataError
 
-Role = Literal["train", "val", "test"]
-ROLES: tuple[Role, ...] = ("train", "val", "test")
+Role = Literal["train", "val", "test", "pool"]
+ROLES: tuple[Role, ...] = ("train", "val", "test")  # those with labels
 NOT_ASKED_FOR = -1
+NO_LABEL = -1  # of an image of the pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,18 @@ class ReadChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderChunk(ReadChunk):
+    """Image files, whatever the source of the labelled images is.  where: the folder's URL, and the files' paths."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """All samples of a data set. A row number is a position in these arrays."""
 
     class_names: tuple[str, ...]
     ids: tuple[str, ...]
-    labels: np.ndarray  # [n] int64
-    roles: np.ndarray  # [n] of "train" | "val" | "test"
+    labels: np.ndarray  # [n] int64, NO_LABEL in the pool
+    roles: np.ndarray  # [n] of "train" | "val" | "test" | "pool"
     content: tuple[str, ...]  # per sample: a digest of its bytes, or of what stands for them
     chunks: tuple[ReadChunk, ...]
     notes: tuple[str, ...] = ()

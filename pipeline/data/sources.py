@@ -6,20 +6,22 @@ import numpy as np
 
 from pipeline.data.digits import read_digits, scan_digits
 from pipeline.data.image_folder import read_image_folder, scan_image_folder
-from pipeline.data.listing import Listing, ReadChunk, check_listing, only_classes
+from pipeline.data.listing import FolderChunk, Listing, ReadChunk, check_listing, only_classes
 from pipeline.data.parquet import read_parquet, scan_parquet
+from pipeline.data.pool import with_pool
 from pipeline.spec.data import AnyData, Digits, ImageFolder, Parquet
 
 
 def scan(spec: AnyData) -> Listing:
-    """List the samples of any source, of the classes that the spec asks for.
+    """List the samples of any source, of the classes that the spec asks for, with the unlabelled pool.
 
     Raises:
         DataError: the data is not there, or not what the spec says.
     """
     where = "digits" if isinstance(spec, Digits) else f"data.path {spec.path!r}"
     listing = _scan_all(spec)
-    return check_listing(listing if spec.classes is None else only_classes(listing, spec.classes, where), where)
+    listing = listing if spec.classes is None else only_classes(listing, spec.classes, where)
+    return with_pool(check_listing(listing, where), spec)
 
 
 def _scan_all(spec: AnyData) -> Listing:
@@ -34,6 +36,8 @@ def _scan_all(spec: AnyData) -> Listing:
 
 def read(spec: AnyData, chunk: ReadChunk) -> Iterator[tuple[int, bytes | np.ndarray]]:
     """Row numbers with file bytes, or with pixels where the source has no file."""
+    if isinstance(chunk, FolderChunk):
+        return read_image_folder(chunk)
     match spec:
         case ImageFolder():
             return read_image_folder(chunk)

@@ -75,6 +75,16 @@ class DataSpec(Frozen):
     classes: tuple[str, ...] | None = Field(
         None, description="names of the classes to use, in every split; default: all. A small set to start with"
     )
+    labeled_frac: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of each class's training images that keep their label; the others become "
+        "unlabelled. At least one a class; a smaller share lies inside a larger one",
+    )
+    unlabeled: str | None = Field(
+        None, min_length=1, description="a folder of images without labels, at any depth: more of the unlabelled pool"
+    )
     on_bad_image: Literal["fail", "skip"] = "fail"
     val_frac: float = Field(0.15, gt=0, lt=1)
     test_frac: float = Field(0.15, ge=0, lt=1)
@@ -85,6 +95,11 @@ class DataSpec(Frozen):
         if names is not None and len(set(names)) < max(2, len(names)):
             raise ValueError(f"expected at least two different names, but got {', '.join(names) or 'none'}")
         return names
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether there may be unlabelled images."""
+        return self.labeled_frac < 1 or self.unlabeled is not None
 
     @property
     def eval_size_px(self) -> int:

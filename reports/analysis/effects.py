@@ -171,6 +171,7 @@ class _Court:
             control=comparison.control,
             exploratory=comparison.exploratory,
             confounded=comparison.confounded,
+            mixed_in=comparison.mixed_in,
             level=1 - self.alpha,
             expected=expected,
             as_expected=_as_expected(expected, ruling, chosen, self.scale, self.alpha),

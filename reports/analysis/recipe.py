@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.spec.records import HIGHER_IS_BETTER
 from pipeline.spec.study import Arm, Context, SkippedArm, StudyPlan
 from reports.results.study import Effect, Recipe
-from reports.stats.verdict import Verdict
+from reports.stats.verdict import Verdict, shares_text
 
 RULE = (
     "Bare, plus every factor that helps when added to bare and does not hurt where it is part of the full recipe; "
@@ -13,8 +13,9 @@ RULE = (
     "estimates."
 )
 AVERAGED_RULE = (
-    "Bare, plus every factor that helps on average over what else is switched on and hurts nowhere else it was judged. "
-    "Of factors that cannot be together, those with the larger estimates."
+    "Bare, plus every factor that helps on average over what else is switched on, hurts nowhere else it was judged, "
+    "and whose estimate is not mixed with an interaction by more than half. Of factors that cannot be together, "
+    "those with the larger estimates."
 )
 STACK_RULE = (
     "Bare, plus every factor that helps at its step of the stack: its gain there depends on what was added before. "
@@ -40,7 +41,9 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
     """
     effects = tuple(effect for effect in effects if not effect.exploratory)
     earned = tuple(factor for factor in dict.fromkeys(e.factor for e in effects) if _earned(factor, effects))
-    kept, why_not = _together(plan, earned, effects)
+    doubtful = {factor: mixed for factor in earned if (mixed := _mixed_in(factor, effects))}
+    kept, clashing = _together(plan, tuple(factor for factor in earned if factor not in doubtful), effects)
+    why_not = clashing | {factor: _may_be_another(factor, mixed) for factor, mixed in doubtful.items()}
     exact = next((arm for arm in plan.arms if set(arm.factors) == set(kept)), None)
     if exact is not None:
         recipe = exact.recipe
@@ -52,7 +55,7 @@ def recipe_to_keep(plan: StudyPlan, effects: tuple[Effect, ...]) -> Recipe:
         arm=None if exact is None else exact.name,
         left_out=tuple(why_not),
         rule=_rule(effects),
-        sentence=" ".join([_sentence(kept, exact, effects), *why_not.values()]),
+        sentence=" ".join([_sentence(kept, exact, effects, found=bool(why_not)), *why_not.values()]),
     )
 
 
@@ -67,6 +70,26 @@ def _earned(factor: str, effects: tuple[Effect, ...]) -> bool:
     must_help = next((decisive for decisive in judged if decisive), [])
     helps = bool(must_help) and all(effect.verdict.helps for effect in must_help)
     return helps and not any(effect.verdict.hurts for effect in own)
+
+
+def _mixed_in(factor: str, effects: tuple[Effect, ...]) -> tuple[str, ...]:
+    """Interactions of which more than half is in the effect that decides on this factor."""
+    own = [effect for effect in effects if effect.factor == factor]
+    return next(
+        (
+            tuple(dict.fromkeys(share for e in own if e.context in contexts for share in e.mixed_in))
+            for contexts, _ in DECISIVE
+            if any(e.context in contexts for e in own)
+        ),
+        (),
+    )
+
+
+def _may_be_another(factor: str, shares: tuple[str, ...]) -> str:
+    return (
+        f"{factor} helps, but more than half of an interaction is in its estimate ({shares_text(shares)}): confirm it "
+        "in a design that tells them apart."
+    )
 
 
 def _together(
@@ -126,7 +149,7 @@ def _obstacle(plan: StudyPlan, factors: tuple[str, ...]) -> SkippedArm | None:
     )
 
 
-def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...]) -> str:
+def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, ...], *, found: bool) -> str:
     if not effects:
         return "This study compares nothing, so bare stands."
     if all(effect.verdict is Verdict.NOT_ASSESSED for effect in effects):
@@ -136,6 +159,8 @@ def _sentence(kept: tuple[str, ...], exact: Arm | None, effects: tuple[Effect, .
             "Nothing can be said: this design mixes every effect with others, so bare stands; judge the largest ones "
             "again in a design that tells them apart."
         )
+    if not kept and found:
+        return "Keep bare: no factor that helps can be kept as yet."
     if not kept:
         return "Nothing was found to help: keep bare."
     names = " + ".join(kept)

@@ -6,6 +6,8 @@ from typing import get_args
 
 from pipeline.spec.study import Context
 from reports.analysis.findings import arms_text, hidden_text, skipped_by_reason
+from reports.formats.markdown import escape, table_lines
+from reports.formats.waiting_text import waiting_lines
 from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
 from reports.stats.estimate import Method
@@ -82,15 +84,13 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         progress_text(analysis),
         "",
-        "| " + " | ".join(columns(analysis)) + " |",
-        "|" + "---|" * len(columns(analysis)),
-        *("| " + " | ".join(_escape(cell) for cell in row.cells) + " |" for row in verdict_rows(analysis)),
+        *table_lines(columns(analysis), [row.cells for row in verdict_rows(analysis)]),
         "",
         footnote(analysis),
         "",
-        f"**{_escape(analysis.recipe_to_keep.sentence)}**",
+        f"**{escape(analysis.recipe_to_keep.sentence)}**",
     ]
-    lines.extend(f"\n{_escape(remark)}" for remark in remarks(analysis))
+    lines.extend(f"\n{escape(remark)}" for remark in remarks(analysis))
     return "\n".join(lines) + "\n"
 
 
@@ -120,6 +120,7 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
     """What must be said below the verdict table."""
     promise = analysis.as_planned
     return (
+        *waiting_lines(analysis.completeness),
         f"{promise.sentence} Holds for this split of this data, this model and this budget.",
         *(f"Deviation, {found.what}: {found.text}" for found in promise.deviations),
         *((f"More seeds: {promise.seed_rule}.",) if promise.seed_rule else ()),
@@ -212,7 +213,3 @@ def _short_verdict(effect: Effect | None) -> str:
         return "" if effect is None else str(effect.verdict)
     passed = {True: "as expected", False: "NOT as expected", None: "undecided"}[effect.as_expected]
     return f"{effect.verdict} ({passed})"
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -37,6 +37,14 @@ class Standing(Enum):
         """Its colour group."""
         return self.value[2]
 
+    @property
+    def settled(self) -> bool:
+        """Whether there is something to do or to leave."""
+        return self not in (Standing.EQUAL, Standing.UNDECIDED)
+
+
+FEW = 8  # this many answers are read at a glance
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -67,6 +75,25 @@ def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
     found = [_answer(factor, analysis, scale) for factor in analysis.answers]
     order = list(Standing)
     return tuple(sorted(found, key=lambda answer: order.index(answer.standing)))
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """The answers to read first, and those to unfold."""
+
+    shown: tuple[Answer, ...]
+    folded: dict[str, tuple[Answer, ...]]  # label of their standing -> answers
+
+
+def first_screen(found: tuple[Answer, ...]) -> FirstScreen:
+    """Of many answers, those that leave everything as it is are folded, by their standing."""
+    if len(found) <= FEW:
+        return FirstScreen(found, {})
+    folded: dict[str, tuple[Answer, ...]] = {}
+    for answer in found:
+        if not answer.standing.settled:
+            folded[answer.standing.label] = (*folded.get(answer.standing.label, ()), answer)
+    return FirstScreen(tuple(answer for answer in found if answer.standing.settled), folded)
 
 
 def standing_of(factor: str, analysis: Analysis) -> Standing:

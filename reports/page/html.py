@@ -7,13 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.analysis.arms import bare_arm
 from reports.analysis.in_depth import analyse_in_depth
+from reports.analysis.learning import analyse_learning
 from reports.formats.text import explored_text, method_text
+from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
-from reports.page.answers import answers
+from reports.page.answers import answers, first_screen
 from reports.page.figures.cost import draw_cost
 from reports.page.figures.forest import draw_forest
-from reports.page.figures.learning import draw_learning
+from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.schedule import draw_schedules
 from reports.page.final import final_scores
@@ -35,14 +38,18 @@ from reports.scale import scale_of_metric
 from reports.wording import level_text
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("report.css", "seen.css")
+STYLES = ("report.css", "figures.css", "seen.css")
 
 
 def write_report(study: StudyData, out: Path) -> Path:
     """Analyse the study and write its page, replacing an older one. Returns the path written."""
+    return write_page(render(study), out)
+
+
+def write_page(text: str, out: Path) -> Path:
+    """Put a page there whole, replacing an older one. Returns the path written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
-    text = render(study)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(out)  # a reader never meets half a page
@@ -56,6 +63,8 @@ def render(study: StudyData) -> str:
     analysis = analyse_in_depth(study)
     scale = scale_of_metric(study.plan.metric)
     delta = study.plan.metric.delta
+    curves, bare = analyse_learning(study, scale), bare_arm(study)
+    behind = None if bare is None else bare.name
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -74,10 +83,11 @@ def render(study: StudyData) -> str:
         style=Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)),
         script=Markup(script),
         script_hash=digest,
-        answers=answers(analysis, scale),
+        answers=first_screen(answers(analysis, scale)) if analysis.answers else None,
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
+        waiting=waiting_lines(analysis.completeness),
         level=level_text(analysis.level),
         method=method_text(analysis),
         forest=draw_forest(analysis.declared, scale, delta, analysis.noise_floor),
@@ -86,7 +96,9 @@ def render(study: StudyData) -> str:
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
-        panels=draw_learning(study, scale),
+        panels=draw_learning(curves, behind, scale),
+        panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
+        learning=learning_table(curves, scale),
         schedules=draw_schedules(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),
         cost_context=(added or analysis.declared)[0].context if analysis.declared else "",

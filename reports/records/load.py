@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -90,8 +91,9 @@ def load_study(home: Path, study: str) -> StudyData:
     if not path.is_file():
         known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
         raise RecordError(
-            f"{path}: no such file, so there is no study {study!r} in this home; the studies here are "
-            f"{', '.join(known) or 'none'}. Pass the home that the study ran with (--home or ABLATE_HOME)."
+            f"{path}: no such file, so there is no study {study!r} in this home{nearest_text(study, known)}; the "
+            f"studies here are {', '.join(known) or 'none'}. Pass the home that the study ran with (--home or "
+            "ABLATE_HOME)."
         )
     plan = parse_plan(path.read_text(), str(path))
     records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
@@ -111,6 +113,12 @@ def load_study(home: Path, study: str) -> StudyData:
         plans=tuple(plans.items),
         read_thumbnails=partial(_read_bytes, home / "thumbnails" / f"{plan.data.fingerprint}.npz"),
     )
+
+
+def nearest_text(name: str, known: Iterable[str]) -> str:
+    """', did you mean 'digits'?', or nothing where no known name is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRecord]:

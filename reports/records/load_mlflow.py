@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, TimingRecord
-from reports.records.load import RunId, StudyData, parse_lines, parse_plan, parse_record, pick_records, pick_timings
+from reports.records.load import (
+    RunId,
+    StudyData,
+    nearest_text,
+    parse_lines,
+    parse_plan,
+    parse_record,
+    pick_records,
+    pick_timings,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,7 +77,8 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
     if experiment is None:
         known = sorted(found.name for found in client.search_experiments())
         raise RecordError(
-            f"{tracking_uri}: no experiment {study!r}; the experiments there are {', '.join(known) or 'none'}. "
+            f"{tracking_uri}: no experiment {study!r}{nearest_text(study, known)}; the experiments there are "
+            f"{', '.join(known) or 'none'}. "
             "Check the tracking URI, or run `ablate sync` where the study's home is."
         )
     runs = _all_runs(client, experiment.experiment_id)

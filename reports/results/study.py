@@ -62,6 +62,7 @@ class Effect(Frozen):
     control: bool
     exploratory: bool = Field(default=False, description="outside the declared family: a lead, never advice")
     confounded: tuple[str, ...] = Field(default=(), description="effects that the design cannot tell from this one")
+    mixed_in: tuple[str, ...] = Field(default=(), description="interactions of which more than half is in this effect")
     expected: Expectation | None = None
     as_expected: bool | None = None
     verdict: Verdict
@@ -104,6 +105,22 @@ class RunCell(Frozen):
     reason: str = ""
 
 
+class MissingRuns(Frozen):
+    """Seeds that an arm has not run with yet."""
+
+    arm: str
+    seeds: tuple[int, ...]
+
+
+class Waiting(Frozen):
+    """A comparison that is not complete before these runs are."""
+
+    factor: str
+    context: Context
+    exploratory: bool
+    runs: tuple[MissingRuns, ...]
+
+
 class FailedRun(Frozen):
     """A run that did not finish, with what it left behind."""
 
@@ -132,6 +149,7 @@ class Completeness(Frozen):
     cells: tuple[RunCell, ...]
     failures: tuple[FailedRun, ...]
     skipped: tuple[SkippedArm, ...] = ()
+    waiting: tuple[Waiting, ...] = Field((), description="comparisons that need a run which has not run yet")
 
     @property
     def complete(self) -> bool:
@@ -209,7 +227,9 @@ class Recipe(Frozen):
     factors: tuple[str, ...]
     recipe: dict
     arm: str | None = Field(description="the arm that is exactly this recipe; None if it was not run itself")
-    left_out: tuple[str, ...] = Field(default=(), description="factors that help, but cannot be beside those kept")
+    left_out: tuple[str, ...] = Field(
+        default=(), description="factors found to help that are not kept; the sentence says why"
+    )
     rule: str
     sentence: str
 

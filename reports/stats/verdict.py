@@ -157,8 +157,13 @@ def mixed(ruling: Ruling, shares: Sequence[str]) -> Ruling:
     """
     if not shares:
         return ruling
+    return Ruling(ruling.verdict, f"{ruling.sentence} (confounded in part: {shares_text(shares)} is in it)")
+
+
+def shares_text(shares: Sequence[str]) -> str:
+    """'60% of b x c and of 2 others'."""
     more = f" and of {len(shares) - 1} other" + ("s" if len(shares) > 2 else "") if len(shares) > 1 else ""
-    return Ruling(ruling.verdict, f"{ruling.sentence} (confounded in part: {shares[0]}{more} is in it)")
+    return f"{shares[0]}{more}"
 
 
 def unstable(num_failed: int, num_planned: int) -> Ruling:

@@ -3,10 +3,17 @@ import io
 import pytest
 from rich.console import Console
 
-from ablations.running.display import Progress, duration, verdict_table
-from ablations.running.queue import Snapshot, State
+from ablations.records.study_runs import study_runs
+from ablations.running.board import Board
+from ablations.running.display import Progress, duration, live_lines, summary, verdict_table
+from ablations.running.queue import LaneWork, Snapshot, State
+from ablations.running.stages import Change
 from reports.analysis.study import analyse
 from tests.reports.factorial import factorial_study
+from tests.reports.fixtures import Options, make_plan
+
+PLAN = make_plan(Options())
+KEYS = [run.key for run in study_runs(PLAN)]
 
 
 @pytest.mark.parametrize(
@@ -27,43 +34,114 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def snapshot(timing: str = "", **counts: int) -> Snapshot:
-    lanes = {"lane 1": "+mixup seed 0 epoch 2/3", "lane 0": "bare seed 1"}
-    return Snapshot({state.value: counts.get(state.name, 0) for state in State}, lanes, (), timing)
+def told(*changes: Change, timing: str = "", lanes: dict[str, LaneWork] | None = None) -> Snapshot:
+    return Snapshot({}, lanes or {}, (), timing, changes, 0.0)
+
+
+def finish(key: str) -> tuple[Change, Change]:
+    return Change(key, State.RUNNING, 0.0), Change(key, State.FINISHED, 60.0, metrics={"val/top1": 0.7})
+
+
+class Clock:
+    """Time as the test wants it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        monkeypatch.setattr("ablations.running.display.time.monotonic", lambda: self.now_s)
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_a_summary_names_only_what_there_is() -> None:
-    progress = Progress(10, io.StringIO())
-    assert progress.summary(snapshot(PENDING=10)) == "0/10 runs done, 0 s so far"
-    text = progress.summary(snapshot("running", FINISHED=2, FAILED=1, NOT_RUN=1, RUNNING=2, PENDING=4))
-    assert text.startswith("4/10 runs done, 2 running, 1 failed, 1 not run, measuring cost, 0 s so far")
+    board = Board(PLAN, {}, 2)
+    total = len(KEYS)
+    assert summary(board, 0.0) == f"0/{total} runs done, 0 s so far"
+    failed = (Change(KEYS[2], State.RUNNING, 0.0), Change(KEYS[2], State.FAILED, 1.0, "x"))
+    waits = Change(KEYS[3], State.NOT_RUN, 1.0)
+    board.update(told(*finish(KEYS[0]), *finish(KEYS[1]), *failed, waits, Change(KEYS[4], State.RUNNING, 1.0)))
+    assert summary(board, 75.0) == (
+        f"4/{total} runs done, 1 running, 1 failed, 1 not run, 1 min 15 s so far, {board.left_text()}"
+    )
+    board.update(told(timing="running"))
+    assert summary(board, 75.0).endswith(", measuring cost")
 
 
-def test_time_left_is_measured_on_what_this_invocation_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("ablations.running.display.time.monotonic", lambda: now[0])
-    progress = Progress(10, io.StringIO())
-    assert "left" not in progress.summary(snapshot(FINISHED=4, PENDING=6)), "4 were done before"
-    now[0] += 60.0
-    assert "left" not in progress.summary(snapshot(FINISHED=4, PENDING=6))
-    # 2 runs in 60 s, 4 more to go
-    assert progress.summary(snapshot(FINISHED=6, PENDING=4)).endswith("1 min 00 s so far, about 2 min 00 s left")
-    assert "left" not in progress.summary(snapshot(FINISHED=10))
-
-
-def test_a_log_gets_a_line_now_and_then_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("ablations.running.display.time.monotonic", lambda: now[0])
-    stream = io.StringIO()
-    with Progress(10, stream) as progress:
-        for second in range(0, 46):
-            now[0] = float(second)
-            progress.show(snapshot(FINISHED=second // 10, PENDING=10 - second // 10))
+def test_a_log_gets_a_line_now_and_then_with_what_finished_and_no_control_codes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, stream = Clock(monkeypatch), io.StringIO()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        for second in range(46):
+            clock.now_s = float(second)
+            progress.show(told(*finish(KEYS[second]) if second < len(KEYS) else ()))
         progress.note("a line that stays")
     lines = stream.getvalue().splitlines()
     assert len(lines) == 5, lines  # at 0, 15, 30 and 45 s, and the note
-    assert lines[0].endswith("| lane 0: bare seed 1; lane 1: +mixup seed 0 epoch 2/3")
+    assert "finished: " in lines[1]
+    assert lines[1].count("top-1 accuracy 70.00") == 3
+    assert "and 12 more" in lines[1]
     assert lines[-1] == "a line that stays"
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_log_of_days_has_a_line_every_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, stream = Clock(monkeypatch), io.StringIO()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        for minute in range(24 * 60):
+            clock.now_s = 60.0 * minute
+            progress.show(told())
+    assert 24 * 12 <= len(stream.getvalue().splitlines()) <= 24 * 12 + 60
+
+
+def test_a_failure_is_said_at_once_and_a_flood_of_them_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, stream = Clock(monkeypatch), io.StringIO()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        progress.show(told())
+        clock.now_s = 1.0
+        for key in KEYS[:12]:
+            reason = "Diverged: [loss] is nan\n" + "x" * 500
+            progress.show(told(Change(key, State.RUNNING, 0.0), Change(key, State.FAILED, 1.0, reason)))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 1 + 10 + 1
+    assert lines[1].startswith("failed: bare seed 0: Diverged: [loss] is nan")
+    assert max(map(len, lines)) < 220
+    assert "more runs failed" in lines[-1]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 12)])
+def test_a_terminal_of_any_size_is_not_overrun(width: int, height: int) -> None:
+    board = Board(PLAN, {}, 2)
+    board.update(told(*finish(KEYS[0]), lanes={f"lane {i}": LaneWork(KEYS[1], "", None) for i in range(2)}))
+    lines = live_lines(board, 75.0, width, height, plain=False)
+    assert max(map(len, lines)) <= width
+    assert len(lines) < height or height == 12, "below 24 lines the counts, three lines of arms and the lanes stay"
+    assert any("✓" in line for line in lines)
+    assert lines[0].startswith("1/")
+
+
+def test_a_terminal_shows_marks_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        progress.show(told(*finish(KEYS[0])))
+    text = stream.getvalue()
+    assert "\x1b[" in text
+    assert "✓" in text
+    assert "No verdicts while it runs" in " ".join(text.split())
+
+
+def test_a_terminal_without_control_codes_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        progress.show(told(*finish(KEYS[0])))
+    assert stream.getvalue().splitlines()[0].startswith("1/")
+    assert "\x1b" not in stream.getvalue()
 
 
 def test_the_table_after_a_run_has_the_columns_of_the_design() -> None:

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ablations.commands.plan_text import (
+    Noise,
     detectable,
     detectable_lines,
     estimate,
@@ -110,6 +112,27 @@ def test_noise_is_pooled_over_the_arms_that_have_run(home: Home) -> None:
     assert found is not None
     assert found.sd == pytest.approx(expected)
     assert "3 degrees of freedom" in found.source
+
+
+def test_the_spread_of_a_single_arm_is_taken_at_its_upper_limit(home: Home) -> None:
+    """Specification 2.6: plan with 2.117 s from three seeds, the square root of df over chi-squared's lower fifth."""
+    planned = plan_of(grid(factors=TWO))
+    keep(home, planned, {("bare", i): v for i, v in enumerate([0.50, 0.53, 0.58])})
+    found, measured = noise(planned, home), 100 * statistics.stdev([0.50, 0.53, 0.58])
+    assert found is not None
+    assert found.sd == pytest.approx(measured * math.sqrt(2 / stats.chi2.ppf(0.2, 2)))
+    assert found.source == f"80% upper limit of {measured:.2f} measured on one arm, 2 degrees of freedom"
+
+
+def test_where_one_seed_more_changes_the_method_the_plan_says_so(home: Home) -> None:
+    """From 2 seeds to 3 the smallest effect may grow: another method judges, which trusts less to other arms."""
+    planned = plan_of(grid(factors=TWO, seeds=2))
+    lines = detectable_lines(planned, Noise(1.0, "known"), "points")
+    assert [line.split()[0] for line in lines] == ["noise", "detects", "detects", "from", "detects"]
+    assert lines[3].strip() == (
+        "from 3 seeds on the moderated t judges (df 4), no longer the pooled two-way (df 3), which leans more on the "
+        "spread of other arms"
+    )
 
 
 def test_what_nobody_can_know_is_not_made_up(home: Home) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.running.queue import Answer, StageQueue, State, Stop, Time, Train, Wait
+from ablations.running.queue import Answer, Epoch, LaneWork, StageQueue, State, Stop, Time, Train, Wait
 from pipeline.spec.base import content_hash
 from pipeline.training.job import StageJob, TimingJob
 from tests.ablations.grids import MIXUP, grid, plan_of
@@ -207,10 +207,10 @@ def test_a_stale_incarnation_is_told_to_stop_and_is_not_believed() -> None:
     assert queue.next("lane 0", stale, 1) == Stop()
     assert trains(lane.ask()) == A
     queue.done("lane 0", stale, A.key, State.FAILED)
-    queue.progress("lane 0", stale, "epoch 99")
+    queue.progress("lane 0", stale, Epoch(99, 100, 0.5))
     queue.fault("lane 0", stale, "old news")
     assert counts(queue) == {"running": 1, "pending": 1}
-    assert "epoch 99" not in queue.snapshot().lanes["lane 0"]
+    assert queue.snapshot().lanes["lane 0"].epoch is None
     lane.hand_in()
     assert counts(queue) == {"finished": 1, "pending": 1}
 
@@ -265,13 +265,34 @@ def test_timing_that_kills_its_worker_is_given_up_after_so_many_attempts() -> No
     assert counts(queue) == {"finished": 1}, "the study is complete without it"
 
 
-@pytest.mark.parametrize(("note", "shown"), [("", "a seed 0"), ("epoch 2/3", "a seed 0 epoch 2/3")])
-def test_the_snapshot_says_what_each_lane_does(note: str, shown: str) -> None:
+@pytest.mark.parametrize("epoch", [None, Epoch(2, 3, 0.25)])
+def test_the_snapshot_says_what_each_lane_does(epoch: Epoch | None) -> None:
     queue = StageQueue([A], frozenset())
     lane, idle = Lane(queue, "lane 0"), Lane(queue, "lane 1")
     lane.ask()
     idle.ask()
-    queue.progress(lane.name, lane.incarnation, note)
-    assert queue.snapshot().lanes == {"lane 0": shown}
+    if epoch:
+        queue.progress(lane.name, lane.incarnation, epoch)
+    assert queue.snapshot().lanes == {"lane 0": LaneWork(A.key, "a seed 0", epoch)}
     lane.hand_in()
     assert queue.snapshot().lanes == {}
+
+
+def test_the_snapshot_says_once_what_has_changed_with_the_scores_of_a_run_that_finished() -> None:
+    queue = StageQueue([A, TEACHER, STUDENT], frozenset())
+    lane = Lane(queue, "lane 0")
+    lane.ask()
+    queue.done(lane.name, lane.incarnation, A.key, State.FINISHED, metrics={"val/top1": 0.75})
+    lane.turn += 1
+    lane.ask()
+    queue.done(lane.name, lane.incarnation, TEACHER.key, State.FAILED, "Diverged: nan")
+    found = queue.snapshot().changes
+    assert [(change.key, change.state, change.reason, change.metrics) for change in found] == [
+        (A.key, State.RUNNING, "", {}),
+        (A.key, State.FINISHED, "", {"val/top1": 0.75}),
+        (TEACHER.key, State.RUNNING, "", {}),
+        (TEACHER.key, State.FAILED, "Diverged: nan", {}),
+        (STUDENT.key, State.NOT_RUN, "stage 0 failed", {}),
+    ]
+    assert [change.at_s for change in found] == sorted(change.at_s for change in found)
+    assert queue.snapshot().changes == ()

@@ -27,7 +27,7 @@ from ablations.planning.planned import Planned
 from ablations.records.home import Home
 from ablations.records.store import append_record, read_records
 from ablations.records.study_runs import study_runs
-from ablations.running.queue import StageQueue, State, Stop, Train, queue_actor
+from ablations.running.queue import Epoch, StageQueue, State, Stop, Train, queue_actor
 from ablations.running.runner import connect, finished_keys, job_of
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.records import Cost, Environment, RunRecord, Status
@@ -123,7 +123,7 @@ def drive(call: Callable[..., Any], tell: Callable[..., Any]) -> list[float]:
             stopped.add(lane)
         if not isinstance(answer, Train):
             continue
-        tell("progress", lane, "group", "epoch 1/1 top1 0.500")
+        tell("progress", lane, "group", Epoch(1, 1, 0.5))
         call("done", lane, "group", answer.job.key, State.FINISHED)
         turns[lane] += 1
         num_done += 1

@@ -1,9 +1,11 @@
 """What the first screen says about each factor."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis.study import analyse
-from reports.page.answers import Standing, answers, standing_of
+from reports.page.answers import FEW, Standing, answers, first_screen, standing_of
 from reports.records.load import load_study
 from reports.results.study import Analysis
 from reports.scale import scale_of
@@ -65,3 +67,13 @@ def test_what_can_be_acted_on_comes_first_with_its_cost(analysis: Analysis) -> N
 def test_every_sign_and_word_is_its_own_but_for_the_two_that_help() -> None:
     assert len({standing.label for standing in Standing}) == len(Standing)
     assert len({standing.mark for standing in Standing}) == len(Standing) - 1
+
+
+def test_of_many_answers_only_those_to_act_on_are_unfolded(analysis: Analysis) -> None:
+    found = answers(analysis, scale_of("top1"))
+    assert first_screen(found).shown == found and first_screen(found).folded == {}
+    undecided = found[-1]
+    many = found[:-1] + tuple(replace(undecided, factor=f"f{i}") for i in range(FEW))
+    screen = first_screen(many)
+    assert [answer.factor for answer in screen.shown] == ["cosine", "distill", "mixup", "progressive"]
+    assert {label: len(group) for label, group in screen.folded.items()} == {"undecided": FEW}

@@ -197,3 +197,29 @@ def test_a_screen_that_mixes_every_effect_advises_nothing() -> None:
     assert found.arm == "bare" and found.sentence.startswith("Nothing can be said: this design mixes every effect")
     clear = effect("smoothing", "averaged over the others", Verdict.TOO_NOISY)
     assert recipe_to_keep(PLAN, (*mixed, clear)).sentence == "Nothing was found to help: keep bare."
+
+
+def test_what_may_be_an_interaction_of_others_does_not_enter_the_recipe_silently() -> None:
+    averaged: Context = "averaged over the others"
+    clear = effect("cosine", averaged, Verdict.HELPS)
+    mixed = effect("mixup", averaged, Verdict.HELPS).model_copy(
+        update={"mixed_in": ("60% of cosine x distill", "55% of distill x smoothing")}
+    )
+    found = recipe_to_keep(PLAN, (clear, mixed))
+    assert found.factors == ("cosine",) and found.arm == "+cosine" and found.left_out == ("mixup",)
+    assert found.sentence == (
+        "Keep bare + cosine: run here as '+cosine'. mixup helps, but more than half of an interaction is in its "
+        "estimate (60% of cosine x distill and of 1 other): confirm it in a design that tells them apart."
+    )
+    alone = recipe_to_keep(PLAN, (mixed,))
+    assert alone.arm == "bare" and alone.sentence.startswith(
+        "Keep bare: no factor that helps can be kept as yet. mixup"
+    )
+
+
+def test_what_needs_a_doubtful_factor_waits_for_it() -> None:
+    averaged: Context = "averaged over the others"
+    mixed = effect("mixup", averaged, Verdict.HELPS).model_copy(update={"mixed_in": ("60% of cosine x distill",)})
+    child = effect("cosine", "added to what it needs", Verdict.HELPS).model_copy(update={"reference": "+mixup"})
+    found = recipe_to_keep(PLAN, (mixed, child))
+    assert found.factors == () and set(found.left_out) == {"mixup", "cosine"}

@@ -1,16 +1,40 @@
 import hashlib
 import json
 import math
+from typing import Annotated
 
 import pytest
 from pydantic import ValidationError
 
-from pipeline.spec.base import Frozen, canonical_json, content_hash, derive_seed
+from pipeline.spec.base import ADDED_LATER, Frozen, canonical_json, content_hash, derive_seed, identity_dump
 
 
 class Leaf(Frozen):
     x: float = 0.1
     name: str = "é"
+
+
+class Grown(Leaf):
+    later: Annotated[int, ADDED_LATER] = 3
+
+
+class Tree(Frozen):
+    leaves: tuple[Leaf, ...] = (Leaf(),)
+    best: Leaf = Leaf()
+
+
+class GrownTree(Frozen):
+    leaves: tuple[Grown, ...] = (Grown(),)
+    best: Grown = Grown()
+    later: Annotated[dict[str, int], ADDED_LATER] = {}
+
+
+def test_a_field_that_came_later_is_no_identity_at_its_default() -> None:
+    assert identity_dump(GrownTree()) == Tree().model_dump(mode="json")
+    changed = GrownTree(leaves=(Grown(), Grown(later=4)), best=Grown(later=5), later={"a": 1})
+    leaf = {"x": 0.1, "name": "é"}
+    expected = {"leaves": [leaf, leaf | {"later": 4}], "best": leaf | {"later": 5}, "later": {"a": 1}}
+    assert identity_dump(changed) == expected
 
 
 def test_a_model_is_closed_frozen_and_finite() -> None:
