@@ -47,7 +47,7 @@ def draw_evidence(
     heats = [read_heat(study, (study.plan.arm(name).final.stage_hash, found.seed)) for name in names]
 
     def opinion(image: ExplainedImage, arm: str, answer: Answer, heat: Heat | None) -> Opinion:
-        text = f"{answer.predicted_class} {answer.confidence:.0%}"
+        text = f"{answer.predicted_class} ({answer.confidence:.0%})"
         right = answer.predicted_class == image.true_class
         svg = None
         if heat is not None and image.id in thumbnails:

@@ -11,7 +11,7 @@ RAMP = (
     (0, 0, 4), (17, 10, 48), (50, 10, 94), (87, 16, 110), (120, 28, 109), (154, 40, 101), (188, 55, 84),
     (216, 76, 62), (237, 105, 37), (249, 140, 10), (252, 180, 24), (244, 223, 83), (252, 255, 164),
 )  # fmt: skip
-OPACITY = (0.35, 0.62)  # where there is no evidence, and where there is most: the image must stay visible below both
+OPACITY = (0.3, 0.6)  # where there is no evidence, and where there is most: the image must stay visible below both
 
 
 def palette() -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from reports.page.figures.svg import join, picture
 
 MAX_CLASSES = 20
 """More would leave less than a letter's width for each; the table of pairs has the largest ones."""
-WIDTH, LABEL_PX, TOP_PX, LETTERS = 344.0, 96.0, 84.0, 13
+WIDTH, LETTERS, LETTER_PX = 344.0, 13, 6.4
 NUMBERS_UP_TO = 10  # classes, from where a count no longer fits its square
 
 
@@ -31,19 +31,21 @@ def draw_confusion(arm: str, counts: tuple[tuple[float, ...], ...], names: tuple
     size = len(names)
     if size > MAX_CLASSES:
         return None
-    side = (WIDTH - LABEL_PX - 2) / size
+    shown = [name if len(name) <= LETTERS else name[: LETTERS - 1] + "…" for name in names]
+    label_px = 10 + LETTER_PX * max(map(len, shown))
+    top_px = 6 + 0.87 * label_px  # the names of columns lean by 60 degrees
+    side = (WIDTH - label_px - 2) / size
     parts: list[Markup] = []
-    for k, name in enumerate(names):
-        short = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
+    for k, short in enumerate(shown):
         middle = k * side + side / 2
         parts.append(
             Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="end" class="cell-name">{}</text>').format(
-                LABEL_PX - 5, TOP_PX + middle + 3.4, short
+                label_px - 5, top_px + middle + 3.4, short
             )
         )
         parts.append(
             Markup('<text transform="translate({:.1f} {:.1f}) rotate(-60)" class="cell-name">{}</text>').format(
-                LABEL_PX + middle + 2, TOP_PX - 6, short
+                label_px + middle + 2, top_px - 6, short
             )
         )
     for true, row in enumerate(counts):
@@ -51,7 +53,7 @@ def draw_confusion(arm: str, counts: tuple[tuple[float, ...], ...], names: tuple
         for predicted, count in enumerate(row):
             tone = "hit" if true == predicted else "miss"
             words = f"{names[true]} taken for {names[predicted]}: {count:.1f}"
-            x, y = LABEL_PX + predicted * side, TOP_PX + true * side
+            x, y = label_px + predicted * side, top_px + true * side
             parts.append(
                 Markup(
                     '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="{}" '
@@ -70,10 +72,13 @@ def draw_confusion(arm: str, counts: tuple[tuple[float, ...], ...], names: tuple
     )[:3]
     listed = "; ".join(f"{true} for {predicted} {count:.1f} times" for count, true, predicted in worst if count > 0)
     label = f"Confusion matrix of {arm}, mean over seeds. Most often taken for another: {listed or 'none'}"
-    svg = picture(join(parts), width=WIDTH, height=TOP_PX + size * side + 2, label=label, css="panel confusion")
+    svg = picture(join(parts), width=WIDTH, height=top_px + size * side + 2, label=label, css="panel confusion")
     return ConfusionPanel(arm, svg)
 
 
 def _depth(share: float, tone: str) -> float:
-    """Right answers stay pale whatever their share; a tenth of a class gone wrong must be seen."""
-    return 0.06 + 0.3 * share if tone == "hit" else min(0.85, 0.03 + 2.2 * share)
+    """Right answers stay pale whatever their share; a tenth of a class gone wrong must be seen.
+
+    Never more than half, so that the count stands out from its square in the light and in the dark.
+    """
+    return 0.06 + 0.3 * share if tone == "hit" else min(0.5, 0.03 + 1.5 * share)
