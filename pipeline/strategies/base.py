@@ -16,9 +16,7 @@ from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
 from pipeline.spec.training import TrainingFields
-from pipeline.types import Batch, LossTerms
-
-LossFn = Callable[[Tensor, Batch], LossTerms]
+from pipeline.types import Batch, LossFn, LossTerms
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def target_text(plan: StudyPlan, tile: SheetTile) -> str:
     parts = [f"{round(weight, 2):g} {_quoted(name)}" for name, weight in shares]
     if each:
         parts.append(f"{each:.2g} each other class" if shares else f"{each:.2g} every class")
-    return " + ".join(parts) or "nothing"
+    return " + ".join(parts) or "no target"
 
 
 def _quoted(name: str) -> str:

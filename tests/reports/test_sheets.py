@@ -57,7 +57,7 @@ def test_the_picture_of_an_older_version_is_shown_whole(study: StudyData, tmp_pa
         ([(0, 0.9991), (1, 0.0009)], 0.0, "dress"),
         ([], 0.25, "0.25 every class"),
         ([(9, 0.5)], 0.0, "0.5 class 9"),
-        ([], 0.0, "nothing"),
+        ([], 0.0, "no target"),
     ],
 )
 def test_targets_in_words(study: StudyData, shares: list[tuple[int, float]], each_other: float, expected: str) -> None:
