@@ -40,14 +40,14 @@ class MlflowFiles:
 
     def fetch(self, run_id: str, name: str) -> bytes | None:
         """One artifact of an MLflow run, by its path there, or None."""
-        folder = Path(self.folder.name) / run_id
-        if not (folder / name).is_file():
-            among = name.rpartition("/")[0] or None
-            if name not in {item.path for item in self.client.list_artifacts(run_id, among)}:
+        cached = Path(self.folder.name) / run_id / name
+        if not cached.is_file():
+            if name not in {item.path for item in self.client.list_artifacts(run_id, name.rpartition("/")[0] or None)}:
                 return None
-            folder.mkdir(exist_ok=True)
-            self.client.download_artifacts(run_id, name, str(folder))
-        return (folder / name).read_bytes()
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            # Some stores keep the folders of a path in what they download, others only the file's own name.
+            Path(self.client.download_artifacts(run_id, name, str(cached.parent))).replace(cached)
+        return cached.read_bytes()
 
 
 def load_study_from_mlflow(tracking_uri: str, study: str) -> StudyData:

@@ -11,6 +11,7 @@ from reports.results.interactions import InteractionAnalysis
 from reports.results.orders import ShareAnalysis, StackAnalysis
 from reports.results.power import PowerAnalysis
 from reports.results.seed_pairs import SeedPairs
+from reports.results.seen import SeenAnalysis
 from reports.results.stages import StageGraph
 from reports.results.study import Analysis, CostRatio, Range
 
@@ -215,6 +216,7 @@ class InDepth(Analysis):
     calibration: CalibrationAnalysis | None
     speed: SpeedAnalysis
     pareto: ParetoAnalysis | None
+    seen: SeenAnalysis
     interactions: InteractionAnalysis | None = Field(description="of pairs; None: no interaction was planned")
     stack: StackAnalysis | None = Field(description="None: nothing was added one after another")
     shares: ShareAnalysis | None = Field(description="None: no shares of the gain were planned")

@@ -34,7 +34,7 @@ class Page(HTMLParser):
             self.unlabelled.append(tag)
         if tag == "svg" and "svg" not in self.open and not (found.get("aria-label") or found.get("aria-hidden")):
             self.unlabelled.append(tag)
-        if tag not in VOID or tag == "circle":
+        if tag not in VOID or tag in ("circle", "rect"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -66,6 +66,9 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
         "What was trained for what",
         "What is worth its cost",
         "What the model sees",
+        "Where the evidence lies",
+        "What is taken for what",
+        "Images that each factor fixed and broke",
         "Examples: which images change",
         "Who gains, who loses",
         "Calibration: is confidence earned?",
