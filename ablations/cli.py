@@ -12,6 +12,7 @@ from ablations.commands.check import check
 from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.output import write_out
 from ablations.commands.report import report
+from ablations.commands.status import status
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
@@ -202,25 +203,7 @@ app.command()(check)
 app.command(context_settings=CONTEXT)(compare)
 
 
-@app.command()
-def status(
-    study: Annotated[str | None, typer.Argument(help="One study; default: all.")] = None, home: HomeOption = None
-) -> None:
-    """Say how far each study is. Example: ablate status."""
-    from ablations.records.home import Home
-    from ablations.records.store import list_studies
-    from reports.analysis.completeness import assess_completeness
-    from reports.formats.text import status_text
-    from reports.records.load import load_study
-
-    place = Home.resolve(home)
-    names = [study] if study else list_studies(place)
-    if not names:
-        _print(f"no study in {place.root} yet; try: ablate demo")
-    for name in names:
-        _print(f"{name}: {status_text(assess_completeness(load_study(place.root, name)))}")
-
-
+app.command()(status)
 app.command()(report)
 
 

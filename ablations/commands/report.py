@@ -15,7 +15,7 @@ FORMATS = ("html", "md", "latex", "csv", "json")
 def report(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     other: Annotated[
-        str | None, typer.Argument(metavar="[OTHER]", help="A second study, to hold beside the first.")
+        str | None, typer.Argument(metavar="OTHER", help="A second study, to hold beside the first.")
     ] = None,
     home: Annotated[
         str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
@@ -35,7 +35,7 @@ def report(
 ) -> None:
     """Write the report of a study, finished or not, or of two side by side.
 
-    Examples: ablate report digits-demo --format md; ablate report digits-demo digits-again.
+    Example: ablate report digits-demo --format md. Of two: ablate report digits-demo digits-again.
     """
     from ablations.records.home import Home
     from reports.analysis.in_depth import analyse_in_depth

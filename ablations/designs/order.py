@@ -67,15 +67,14 @@ class Stack(Frozen):
         names = tuple(group.name for group in groups)
         given = self.order or _sorted_by_needs(groups)
         if sorted(given) != sorted(names):
-            raise SpecError(
-                f"design stack: order [{', '.join(given)}] must name every factor once; they are {', '.join(names)}"
-            )
+            every = ", ".join(names)
+            raise SpecError(f"design.order: {_misnamed(given, names)}; it must name every factor once: {every}")
         owner = _owner(groups)
         for place, name in enumerate(given):
             group = next(g for g in groups if g.name == name)
             late = [need for need in needed_by(groups, group) if owner[need] not in given[:place]]
             if late:
-                raise SpecError(f"design stack: order has {name} before {', '.join(late)}, which it needs; swap them")
+                raise SpecError(f"design.order: {name} is before {', '.join(late)}, which it needs; swap them")
         return given
 
 
@@ -99,6 +98,16 @@ class Shapley(Frozen):
         )
         shares = _shares(cells, groups, chosen, 2)
         return Layout(cells, (*shares, *beside), notes=(note,))
+
+
+def _misnamed(given: Order, names: Order) -> str:
+    """What is wrong with an order that is not all of these names once."""
+    faults = {
+        "is no factor": [name for name in dict.fromkeys(given) if name not in names],
+        "is there twice": [name for name in dict.fromkeys(given) if given.count(name) > 1],
+        "is missing": [name for name in names if name not in given],
+    }
+    return ", ".join(f"{name} {fault}" for fault, found in faults.items() for name in found)
 
 
 def random_order(groups: Sequence[Group], rng: np.random.Generator) -> Order:

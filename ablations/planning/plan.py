@@ -1,14 +1,15 @@
 """From a grid to the fewest training runs that answer it: arms, unique stages by content hash, and checks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ablations.designs import BARE, lay_out
+from ablations.designs import BARE, Cell, lay_out
 from ablations.grid.faults import fault_lines, is_impossible
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
@@ -120,6 +121,14 @@ class _Builder:
         )
         return _Built(arm, specs, keys, data)
 
+    def num_stages(self, cells: Sequence[Cell]) -> int:
+        """Distinct stages that those of these arms that can be train with one seed."""
+        found: set[str] = set()
+        for cell in cells:
+            with suppress(Impossible):
+                found.update(stage.stage_hash for stage in self.build(cell.name, cell.factors).arm.stages)
+        return len(found)
+
     def can_be(self, factors: tuple[str, ...]) -> bool:
         """Whether bare with these factors is possible."""
         try:
@@ -184,6 +193,7 @@ def build_plan(
         num_seeds=len(grid.seeds),
         max_runs=grid.max_runs,
         num_beside=num_noise_runs(luck, len(grid.seeds)),
+        num_stages=builder.num_stages,
     )
     layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}

@@ -30,6 +30,7 @@ from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
+from pipeline.data.thumbnails import make_thumbnails
 from pipeline.spec.errors import ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
@@ -171,6 +172,8 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
             + (f", skipped {len(prepared.bad)} bad ones" if prepared.bad else "")
         )
         handles[key] = make_handle(data.listing, prepared)
+        if not home.thumbnails(handles[key].fingerprint).is_file():
+            store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
         handle = handles[run.data_key]
         num_train = num_trained_on(run.spec, len(handle.train.rows), len(handle.pool.rows))

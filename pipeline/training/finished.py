@@ -9,17 +9,19 @@ from pipeline.result import StageResult
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training.closing import Closed
 from pipeline.training.environment import environment
+from pipeline.training.explain import explain_or_say_why
 from pipeline.training.footprint import footprint
 from pipeline.training.history import History
 from pipeline.training.job import StageJob, utc_now
 from pipeline.training.setup import Setup
+from pipeline.training.sheet import batch_picture
 from pipeline.training.team import Team
 
 
 def finished_result(
-    job: StageJob, data: DataHandle, setup: Setup, history: History, closed: Closed, sheet: bytes | None, team: Team
+    job: StageJob, data: DataHandle, setup: Setup, history: History, closed: Closed, team: Team
 ) -> StageResult:
-    """Built by every rank alike."""
+    """Built by every rank alike, but for the heat maps, which rank 0 makes."""
     train = {name: values[-1] for name, values in history.series.items() if name.startswith("train/")}
     notes = {f"final/{name}": value for name, value in closed.notes.items()}
     val = {f"val/{name}": value for name, value in closed.metrics.items()}
@@ -51,4 +53,16 @@ def finished_result(
     )
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in closed.predictions.items()}}
-    return StageResult(record, json.loads(job.spec_json), history.curves(), stored, sheet, "\n".join(history.log))
+    heat: dict[str, np.ndarray] = {}
+    if team.rank == 0 and setup.task.judged_by == "logits":  # else there is no classifier to explain
+        heat, why_not = explain_or_say_why(closed.model, spec, data, closed.predictions, team.device)
+        history.log += [why_not] if why_not else []
+    return StageResult(
+        record=record,
+        spec=json.loads(job.spec_json),
+        curves=history.curves(),
+        predictions=stored,
+        log="\n".join(history.log),
+        batches=batch_picture(history.strips),
+        heat=heat,
+    )

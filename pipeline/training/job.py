@@ -83,4 +83,4 @@ def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Enviro
         finished_at=utc_now(),
         failure=failure,
     )
-    return StageResult(record, json.loads(job.spec_json), Curves(), {}, None, log)
+    return StageResult(record, json.loads(job.spec_json), Curves(), {}, log)

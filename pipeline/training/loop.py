@@ -21,7 +21,7 @@ from pipeline.training.history import History
 from pipeline.training.job import StageJob
 from pipeline.training.resume import restore, save_if_due
 from pipeline.training.setup import Setup, build_setup
-from pipeline.training.sheet import contact_sheet
+from pipeline.training.sheet import batch_strip
 from pipeline.training.step import edited_batch, train_step
 from pipeline.training.sums import EpochSums
 from pipeline.training.team import Team
@@ -47,14 +47,7 @@ class Trained:
     model: nn.Module  # the network to keep, this rank's own
 
 
-@dataclass
-class Sheet:
-    """A picture of the first batch as it was trained on."""
-
-    png: bytes | None = None
-
-
-def train_epoch(setup: Setup, plan: EpochPlan, feed: Feed, history: History, sheet: Sheet, team: Team) -> EpochSums:
+def train_epoch(setup: Setup, plan: EpochPlan, feed: Feed, history: History, team: Team) -> EpochSums:
     """One pass over the planned batches.
 
     Raises:
@@ -65,9 +58,10 @@ def train_epoch(setup: Setup, plan: EpochPlan, feed: Feed, history: History, she
     first = setup.first_step[plan.epoch]
     for i in range(setup.num_steps[plan.epoch]):
         batches = [feed.take("train", plan.epoch)[1] for _ in setup.my_shards]
-        if sheet.png is None:  # the first shard once more through the strategies: pure, with its own random stream
-            edited = edited_batch(setup, batches[0], first + i, setup.my_shards[0])
-            sheet.png = contact_sheet(edited.images, feed.mean, feed.std)
+        if i == 0 and plan.image_size_px not in history.image_size_px:
+            # The first shard once more through the strategies: pure, with its own random stream.
+            edited = edited_batch(setup, batches[0], first, setup.my_shards[0])
+            history.strips.append(batch_strip(edited, feed.mean, feed.std, plan.epoch))
         sums.add(train_step(setup, batches, plan, i, team), first + i)
         history.lr.append(max(group["lr"] for group in setup.optimizer.param_groups))
         if (i + 1) % CHECK_EVERY_STEPS == 0:
@@ -117,7 +111,6 @@ def train_network(
     planned = stage_batches(*plan, team.rank, team.world_size)
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), seed, data.prepared, share)
     feed = Feed(stream, spec, data.num_classes, team.device)
-    sheet = Sheet()
     kept: nn.Module = setup.network.model
     examined = Examined({}, {}, 0.0)
     epoch = first_epoch
@@ -125,7 +118,7 @@ def train_network(
     try:
         for plan_e in setup.plans[first_epoch:]:
             epoch = plan_e.epoch
-            sums = train_epoch(setup, plan_e, feed, history, sheet, team)
+            sums = train_epoch(setup, plan_e, feed, history, team)
             eval_start = time.perf_counter()
             kept = kept_model(setup, epoch, team)
             examined = examiner.examine(kept, feed, epoch)
@@ -157,4 +150,4 @@ def train_network(
         history.busy_s = resumed_busy_s + time.perf_counter() - start
     else:
         closed = Closed(kept, examined.predictions, examiner.conclude(examined), {}, examined.warnings)
-    return Trained(finished_result(job, data, setup, history, closed, sheet.png, team), closed.model)
+    return Trained(finished_result(job, data, setup, history, closed, team), closed.model)

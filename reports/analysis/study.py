@@ -15,7 +15,7 @@ from reports.analysis.secondary import with_secondary
 from reports.analysis.shares import with_percentages
 from reports.analysis.unassessed import in_grid_order, unassessed
 from reports.records.load import StudyData
-from reports.results.study import Analysis, Effect
+from reports.results.study import Analysis, Completeness, Effect, Recipe
 from reports.scale import scale_of_metric
 from reports.wording import answer, describe_setting
 
@@ -56,12 +56,20 @@ def analyse(study: StudyData) -> Analysis:
         repeats=repeats(study, scale),
         reruns=reruns(study, scale),
         pairing=pairing(study, (stage for key in judged.family.keys for stage, _ in key), scale),
-        recipe_to_keep=recipe_to_keep(plan, planned),
+        recipe_to_keep=_so_far(recipe_to_keep(plan, planned), completeness),
         plan_hash=plan.plan_hash,
         as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
         warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
     )
+
+
+def _so_far(recipe: Recipe, done: Completeness) -> Recipe:
+    """Advice from half a study must not look like that from a whole one."""
+    if not done.num_missing:
+        return recipe
+    left = f"{done.num_missing} of {done.num_planned} runs are still to come"
+    return recipe.model_copy(update={"sentence": f"{recipe.sentence} Not final: {left}."})
 
 
 def _answers(effects: tuple[Effect, ...]) -> dict[str, str]:

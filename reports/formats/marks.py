@@ -1,9 +1,11 @@
 """Arms by seeds as one character a run: how far a study is, in a terminal and in a log."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from reports.results.study import Completeness
 
 Mark = Literal["finished", "running", "failed", "blocked", "missing"]
 # Characters that are one column wide everywhere; the page uses the same.
@@ -46,6 +48,18 @@ class ArmMarks:
         return kinds.pop() if len(kinds) == 1 else None
 
 
+def marks_of(done: Completeness, arms: Iterable[str], seeds: Sequence[int]) -> list[ArmMarks]:
+    """The arms of a study as its records have them, which do not know what runs just now.
+
+    Args:
+        done: what became of each arm and seed.
+        arms: in the order to show.
+        seeds: every one that any arm is planned with.
+    """
+    states: dict[tuple[str, int], Mark] = {(cell.arm, cell.seed): cell.state for cell in done.cells}
+    return [ArmMarks(arm, tuple(states.get((arm, seed)) for seed in seeds)) for arm in arms]
+
+
 def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = None, plain: bool = False) -> list[str]:
     """The arms side by side, as many as the width holds.
 
@@ -70,7 +84,7 @@ def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = Non
 def legend(shown: Sequence[ArmMarks], plain: bool = False) -> str:
     """What the marks in use mean."""
     signs = PLAIN_MARKS if plain else MARKS
-    used = [mark for mark in MARKS if any(row.num(mark) for row in shown)]
+    used: list[Mark] = [mark for mark in MARKS if any(row.num(mark) for row in shown)]
     return ", ".join(f"{signs[mark]} {MEANING[mark]}" for mark in used)
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 from pipeline.spec.study import Context
 from reports.analysis.findings import arms_text, hidden_text, skipped_by_reason
 from reports.formats.markdown import escape, table_lines
+from reports.formats.waiting_text import waiting_lines
 from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
 from reports.stats.estimate import Method
@@ -119,6 +120,7 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
     """What must be said below the verdict table."""
     promise = analysis.as_planned
     return (
+        *waiting_lines(analysis.completeness),
         f"{promise.sentence} Holds for this split of this data, this model and this budget.",
         *(f"Deviation, {found.what}: {found.text}" for found in promise.deviations),
         *((f"More seeds: {promise.seed_rule}.",) if promise.seed_rule else ()),

@@ -3,13 +3,23 @@
 import os
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, TimingRecord
-from reports.records.load import RunId, StudyData, parse_lines, parse_plan, parse_record, pick_records, pick_timings
+from reports.records.load import (
+    RunId,
+    StudyData,
+    nearest_text,
+    parse_lines,
+    parse_plan,
+    parse_record,
+    pick_records,
+    pick_timings,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,14 +38,15 @@ class MlflowFiles:
         return self.fetch(self.run_ids[run], name) if run in self.run_ids else None
 
     def fetch(self, run_id: str, name: str) -> bytes | None:
-        """One artifact at the root of an MLflow run, or None."""
-        cached = Path(self.folder.name) / run_id / name
-        if not cached.is_file():
-            if name not in {item.path for item in self.client.list_artifacts(run_id)}:
+        """One artifact of an MLflow run, by its path there, or None."""
+        folder = Path(self.folder.name) / run_id
+        if not (folder / name).is_file():
+            among = name.rpartition("/")[0] or None
+            if name not in {item.path for item in self.client.list_artifacts(run_id, among)}:
                 return None
-            cached.parent.mkdir(exist_ok=True)
-            self.client.download_artifacts(run_id, name, str(cached.parent))
-        return cached.read_bytes()
+            folder.mkdir(exist_ok=True)
+            self.client.download_artifacts(run_id, name, str(folder))
+        return (folder / name).read_bytes()
 
 
 def load_study_from_mlflow(tracking_uri: str, study: str) -> StudyData:
@@ -66,7 +77,8 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
     if experiment is None:
         known = sorted(found.name for found in client.search_experiments())
         raise RecordError(
-            f"{tracking_uri}: no experiment {study!r}; the experiments there are {', '.join(known) or 'none'}. "
+            f"{tracking_uri}: no experiment {study!r}{nearest_text(study, known)}; the experiments there are "
+            f"{', '.join(known) or 'none'}. "
             "Check the tracking URI, or run `ablate sync` where the study's home is."
         )
     runs = _all_runs(client, experiment.experiment_id)
@@ -98,6 +110,7 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
         files,
         timings.warnings + plans.warnings,
         plans=tuple(plans.items),
+        read_thumbnails=partial(files.fetch, summary, f"thumbnails/{plan.data.fingerprint}.npz"),
     )
 
 

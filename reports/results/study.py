@@ -105,6 +105,22 @@ class RunCell(Frozen):
     reason: str = ""
 
 
+class MissingRuns(Frozen):
+    """Seeds that an arm has not run with yet."""
+
+    arm: str
+    seeds: tuple[int, ...]
+
+
+class Waiting(Frozen):
+    """A comparison that is not complete before these runs are."""
+
+    factor: str
+    context: Context
+    exploratory: bool
+    runs: tuple[MissingRuns, ...]
+
+
 class FailedRun(Frozen):
     """A run that did not finish, with what it left behind."""
 
@@ -133,6 +149,7 @@ class Completeness(Frozen):
     cells: tuple[RunCell, ...]
     failures: tuple[FailedRun, ...]
     skipped: tuple[SkippedArm, ...] = ()
+    waiting: tuple[Waiting, ...] = Field((), description="comparisons that need a run which has not run yet")
 
     @property
     def complete(self) -> bool:

@@ -97,7 +97,7 @@ def test_a_run_is_shown_as_its_record_says(home: Home, tmp_path: Path) -> None:
     assert RunRecord.model_validate_json(files.pop("record.json")) == record
     folder = home.run_dir(record.key)
     assert files == {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert len(files) == 5
+    assert len(files) == 7
 
 
 def test_a_failed_run_says_why_and_shows_what_it_left(home: Home) -> None:

@@ -66,7 +66,15 @@ def test_a_study_runs_and_leaves_records_plan_report_and_weights(undisturbed: tu
     assert "Does anything help?" in kept.home.report("small").read_text()
     for record in read_records(kept.home).values():
         files = {path.name for path in kept.home.run_dir(record.key).iterdir()}
-        assert files >= {"spec.json", "curves.json", "predictions.npz", "batches.png", "log.txt", "model.pt"}
+        assert files >= {
+            "spec.json",
+            "curves.json",
+            "predictions.npz",
+            "batches.webp",
+            "batches.json",
+            "log.txt",
+            "model.pt",
+        }
     assert not list((kept.home.root / "stages").glob("*")), "checkpoints of finished runs are gone"
 
 

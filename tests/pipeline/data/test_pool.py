@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -48,7 +49,7 @@ def kept_ids(labeled_frac: float) -> set[str]:
 
 def test_shares_lie_inside_each_other_and_leave_every_class_one_image() -> None:
     shares = [kept_ids(frac) for frac in (1e-9, 0.05, 0.1, 0.5, 1.0)]
-    for smaller, larger in zip(shares, shares[1:], strict=False):
+    for smaller, larger in itertools.pairwise(shares):
         assert smaller < larger
     smallest = scan(Digits(labeled_frac=1e-9))
     assert Counter(smallest.labels[smallest.rows("train")].tolist()) == dict.fromkeys(range(10), 1)

@@ -10,7 +10,7 @@ const probe = {
     for (const svg of document.querySelectorAll("svg:not(svg svg)")) {
       if (!svg.getClientRects().length) continue;  // not shown at this width
       const box = svg.getBoundingClientRect();
-      const marks = [...svg.querySelectorAll("line, path, circle, rect, polyline, polygon, text")];
+      const marks = [...svg.querySelectorAll("line, path, circle, rect, polyline, polygon, text, use")];
       const drawn = marks.some((mark) => { const b = mark.getBoundingClientRect(); return b.width + b.height > 0; });
       if (box.width < 8 || box.height < 8 || !drawn) found.push(svg.outerHTML.slice(0, 200));
     }
