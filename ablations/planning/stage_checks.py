@@ -53,7 +53,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
         raise SpecError(f"{where}: {error}") from error
     for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
         check_network(stage.model, stage.strategies, len(data.listing.class_names), size_px, f"{where}: model")
-    check_task(stage, len(data.listing.class_names), where)
+    check_task(stage, len(data.listing.class_names))
     check_batches(stage, num_train, where)
     if stage.budget.num_shards % workers:
         raise SpecError(
