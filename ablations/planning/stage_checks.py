@@ -1,6 +1,7 @@
 """What only shows once a stage meets its data: sizes, batches, networks and teams that do not fit."""
 
 from ablations.planning.scans import Scanned
+from pipeline.data.handle import DataHandle
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
 from pipeline.models.build import check_model
@@ -34,6 +35,15 @@ def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
             f"{where}: budget.batch_size={stage.budget.batch_size}{grown} is larger than the training split "
             f"({num_train} images{kept}); lower it"
         )
+
+
+def check_prepared(stage: StageSpec, data: DataHandle, where: str) -> None:
+    """The same once it is known which images can be decoded.
+
+    Raises:
+        SpecError: naming the arm and the field.
+    """
+    check_batches(stage, num_trained_on(stage, len(data.train.rows), len(data.pool.rows)), where)
 
 
 def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:

@@ -68,7 +68,7 @@ def test_the_pool_counts_for_stages_without_labels() -> None:
     recipe = SSL | {"batch_size": 50}
     budget = {"epochs": 3, "batch_size": 20, "num_shards": 2}
     assert planned({"views": [recipe]}, data=data, budget=budget).plan.skipped == ()
-    with pytest.raises(SpecError, match="budget.batch_size=50 is larger than the training split"):
+    with pytest.raises(SpecError, match=r"budget\.batch_size=50 is larger than the training split"):
         planned({"views": [recipe]}, data=data, budget=budget | {"batch_size": 50})
 
 
