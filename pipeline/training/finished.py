@@ -54,7 +54,7 @@ def finished_result(
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in closed.predictions.items()}}
     heat: dict[str, np.ndarray] = {}
-    if team.rank == 0 and setup.task.judged_by == "logits":  # else there is no classifier to explain
+    if team.rank == 0 and spec.task.judged_by == "logits":  # a heat map is of a class's evidence
         heat, why_not = explain_or_say_why(closed.model, spec, data, closed.predictions, team.device)
         history.log += [why_not] if why_not else []
     return StageResult(

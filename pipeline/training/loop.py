@@ -61,7 +61,8 @@ def train_epoch(setup: Setup, plan: EpochPlan, feed: Feed, history: History, tea
         if i == 0 and plan.image_size_px not in history.image_size_px:
             # The first shard once more through the strategies: pure, with its own random stream.
             edited = edited_batch(setup, batches[0], first, setup.my_shards[0])
-            history.strips.append(batch_strip(edited, feed.mean, feed.std, plan.epoch))
+            with_targets = setup.task.uses_labels
+            history.strips.append(batch_strip(edited, feed.mean, feed.std, plan.epoch, with_targets=with_targets))
         sums.add(train_step(setup, batches, plan, i, team), first + i)
         history.lr.append(max(group["lr"] for group in setup.optimizer.param_groups))
         if (i + 1) % CHECK_EVERY_STEPS == 0:
