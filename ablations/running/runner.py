@@ -14,7 +14,7 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches, num_trained_on
+from ablations.planning.stage_checks import check_prepared
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
@@ -138,9 +138,7 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
         if not home.thumbnails(handles[key].fingerprint).is_file():
             store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
-        handle = handles[run.data_key]
-        num_train = num_trained_on(run.spec, len(handle.train.rows), len(handle.pool.rows))
-        check_batches(run.spec, num_train, f"arm {run.arms[0]}, stage {run.stage.name}")
+        check_prepared(run.spec, handles[run.data_key], f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
 
 

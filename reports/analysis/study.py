@@ -11,6 +11,7 @@ from reports.analysis.noise import noise_floor, repeats, reruns
 from reports.analysis.order_spread import with_order_spread
 from reports.analysis.recipe import recipe_to_keep
 from reports.analysis.robustness import with_robustness
+from reports.analysis.run_warnings import run_warnings
 from reports.analysis.secondary import with_secondary
 from reports.analysis.shares import with_percentages
 from reports.analysis.unassessed import in_grid_order, unassessed
@@ -61,7 +62,12 @@ def analyse(study: StudyData) -> Analysis:
         plan_hash=plan.plan_hash,
         as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
-        warnings=study.warnings + _warnings(study, completeness, effects, judged.controls) + epoch_differences(study),
+        warnings=(
+            study.warnings
+            + _warnings(study, completeness, effects, judged.controls)
+            + epoch_differences(study)
+            + run_warnings(study)
+        ),
     )
 
 
@@ -115,7 +121,6 @@ def _warnings(
         values = sorted({str(getattr(environment, name)) for environment in environments})
         if len(values) > 1:
             warnings.append(f"runs differ in {name} ({', '.join(values)}): part of a difference may come from that")
-    prints = {record.data_fingerprint for record in study.records.values()} - {study.plan.data.fingerprint}
-    if prints:
+    if prints := study.other_fingerprints:
         warnings.append(f"{len(prints)} other data fingerprint(s) among the runs than the plan's: the data changed")
     return tuple(warnings)

@@ -60,6 +60,13 @@ class StudyData:
     mlflow: MlflowPlaces | None = None  # where MLflow shows it, as far as is known
     read_thumbnails: Callable[[], bytes | None] = lambda: None  # the file of small pictures, megabytes
 
+    @property
+    def other_fingerprints(self) -> tuple[str, ...]:
+        """Of the data that compared runs were trained on, where it is not the plan's. An earlier stage may have any."""
+        compared = {arm.final.stage_hash for arm in self.plan.arms}
+        prints = {record.data_fingerprint for (stage, _), record in self.records.items() if stage in compared}
+        return tuple(sorted(prints - {self.plan.data.fingerprint}))
+
     def curves(self, run: RunId) -> Curves | None:
         """Values per epoch, or None where the run left none."""
         content = self.files.read(run, "curves.json")
