@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 LossTerms = dict[str, Tensor]
@@ -17,3 +18,9 @@ class Batch:
     targets: Tensor  # [N, K] float, rows sum to 1: training reads these
     weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike
     rows: Tensor | None = None  # [N] int64, where in the data each image comes from; None: nowhere that is known
+    pool: tuple[Tensor, ...] = ()  # views of unlabelled images, [M, C, H, W] each, in the same order
+
+    @property
+    def shown(self) -> Tensor:
+        """[N + V M, C, H, W]: what the network is shown in one pass, the labelled images first."""
+        return torch.cat([self.images, *self.pool]) if self.pool else self.images

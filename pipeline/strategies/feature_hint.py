@@ -53,7 +53,7 @@ class FeatureHint(Strategy["FeatureHintConfig"]):
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
         def with_hint(logits: Tensor, batch: Batch) -> LossTerms:
             assert self._student is not None and self._regressor is not None, "`helper` comes before the first loss"
-            guess = self._regressor(self._student.take())
+            guess = self._regressor(self._student.take()[: len(batch.images)])  # labelled images come first
             self._teachers.logits(batch)
             loss = hint_loss(guess.float(), self._teacher.take().float())
             return {**loss_fn(logits, batch), "feature_hint": self.config.weight * loss}

@@ -129,7 +129,7 @@ def train_network(
             now = time.perf_counter()
             history.eval_s += now - eval_start
             history.busy_s, history.wait_s = resumed_busy_s + now - start, resumed_wait_s + feed.wait_s
-            history.samples_seen += setup.num_steps[epoch] * plan_e.batch_size
+            history.samples_seen += setup.num_steps[epoch] * plan_e.images_per_step
             losses = sums.means(team, setup.num_steps[epoch])
             val = {f"val/{name}": value for name, value in quick_metrics(predictions).items()}
             history.add_epoch(epoch, plan_e.image_size_px, {f"train/{k}": v for k, v in losses.items()} | val)

@@ -56,7 +56,7 @@ def _backward(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> 
         setup.shards.enter(shard)
         torch.manual_seed(derive_seed(setup.chain.seed, "forward", step, shard))  # dropout and its kin
         with team.no_sync(wrapped, last=shard == shards[-1]), number_format(setup.precision, team.device.type):
-            terms = setup.loss_fn(wrapped(batch.images).float(), batch)
+            terms = setup.loss_fn(wrapped(batch.shown).float(), batch)
             loss = torch.stack(list(terms.values())).sum() / len(shards)
             setup.scaler.scale(loss).backward()
         for name, term in terms.items():
