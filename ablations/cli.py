@@ -131,8 +131,9 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     from ablations.commands.plan_text import plan_json, plan_lines
     from ablations.planning.screen import first_rung, screen_lines
     from ablations.records.home import Home
+    from ablations.running.cluster import connect, has_cluster
     from ablations.running.lanes import cluster_size, size_lanes
-    from ablations.running.runner import connect, finished_keys, has_cluster, precision_of_hardware
+    from ablations.running.runner import finished_keys, precision_of_hardware
 
     place = Home.resolve(home)
     asked = _load(grid, data)

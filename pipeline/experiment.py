@@ -15,6 +15,7 @@ from pipeline.spec.schedule import AnySchedule, Constant
 from pipeline.strategies import CATALOGUE, AnyStrategy
 from pipeline.strategies.base import Strategy
 from pipeline.strategies.chain import overrides
+from pipeline.tasks.catalogue import AnyTask
 from pipeline.tasks.classify import Classify
 
 IDENTITY_VERSION = 3  # raise it when every number of the training loop changes
@@ -98,7 +99,20 @@ class StageSpec(Training):
     """One training run."""
 
     name: str = "main"
-    task: Classify = Classify()
+    task: AnyTask = Classify()
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> Self:
+        for strategy in self.strategies:
+            tasks = strategy.trick.card.tasks
+            if self.task.kind not in tasks:
+                raise Impossible(
+                    f"strategies: {strategy.key} is for stages of task {', '.join(sorted(tasks))}, but stage "
+                    f"{self.name!r} is of task {self.task.kind}; leave it out of this stage"
+                )
+        if reason := self.task.fault(self):
+            raise Impossible(f"stage {self.name!r}: {reason}")
+        return self
 
     def needs(self) -> tuple[str, ...]:
         """Names of the earlier stages this one reads."""

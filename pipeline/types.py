@@ -1,5 +1,6 @@
 """What moves through training. Shape legend: N batch, C channels, H W pixels, K classes, D features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +20,14 @@ class Batch:
     weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike
     rows: Tensor | None = None  # [N] int64, where in the data each image comes from; None: nowhere that is known
     pool: tuple[Tensor, ...] = ()  # views of unlabelled images, [M, C, H, W] each, in the same order
+    num_views: int = 1  # V: rows are views, all samples' first views before all second ones; N counts rows
+    mask: Tensor | None = None  # [N, P] bool, patches (row by row) that a task hides from the network; None: none
 
     @property
     def shown(self) -> Tensor:
-        """[N + V M, C, H, W]: what the network is shown in one pass, the labelled images first."""
+        """[N + 2 M, C, H, W]: what the network is shown in one pass, the labelled images first."""
         return torch.cat([self.images, *self.pool]) if self.pool else self.images
+
+
+LossFn = Callable[[Tensor, Batch], LossTerms]
+"""From what a network gives for a batch to the terms of its loss."""

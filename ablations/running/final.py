@@ -11,8 +11,9 @@ from ablations.planning.plan import build_plan
 from ablations.planning.planned import Planned
 from ablations.records import store
 from ablations.records.home import Home
+from ablations.running.cluster import connect
 from ablations.running.lanes import cluster_size
-from ablations.running.runner import connect, job_of, precision_of_hardware
+from ablations.running.runner import job_of, precision_of_hardware
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.data.stream import StreamShare

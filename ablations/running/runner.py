@@ -1,8 +1,6 @@
 """Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
 
 import json
-import logging
-import os
 import signal
 import tempfile
 import threading
@@ -20,11 +18,12 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches
+from ablations.planning.stage_checks import check_batches, num_trained_on
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
 from ablations.running.board import Board
+from ablations.running.cluster import connect, has_cluster
 from ablations.running.display import Progress, duration
 from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
@@ -35,25 +34,11 @@ from pipeline.spec.errors import ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, TimingJob, failed_result
-from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
 from reports.page.html import write_report
 from reports.records.load import load_study
 
 POLL_S = 0.5
-# Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
-# end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
-# Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
-LOCAL_RAY = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
-    "RAY_idle_worker_killing_time_threshold_ms": "30000",
-    "RAY_enable_metrics_collection": "false",
-    "RAY_task_events_report_interval_ms": "0",
-    "RAY_num_workers_soft_limit": "64",
-    "RAY_worker_maximum_startup_concurrency": "8",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +52,6 @@ class Outcome:
     already_done: bool
     unprojected: int
     reason: str
-
-
-def has_cluster() -> bool:
-    """Whether the environment names a running Ray cluster."""
-    return bool(os.environ.get("RAY_ADDRESS"))
-
-
-def connect() -> None:
-    """Join the cluster that the environment names, or start Ray on this machine."""
-    if ray.is_initialized():
-        return
-    for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
-        os.environ.setdefault(name, value)
-    if has_cluster():
-        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
-    else:
-        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
 
 
 def precision_of_hardware(precision: str) -> str:
@@ -175,7 +141,9 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
         if not home.thumbnails(handles[key].fingerprint).is_file():
             store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
-        check_batches(run.spec, len(handles[run.data_key].train.rows), f"arm {run.arms[0]}, stage {run.stage.name}")
+        handle = handles[run.data_key]
+        num_train = num_trained_on(run.spec, len(handle.train.rows), len(handle.pool.rows))
+        check_batches(run.spec, num_train, f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
 
 

@@ -8,14 +8,22 @@ from pipeline.experiment import StageList, StageSpec, Training
 from pipeline.recipes.base import RecipeConfig
 from pipeline.recipes.born_again import BornAgainConfig
 from pipeline.recipes.noisy_student import NoisyStudentConfig
+from pipeline.recipes.pretrain import PretrainConfig
 from pipeline.recipes.pseudo_label import PseudoLabelConfig
+from pipeline.recipes.ssl_pretrain import SslPretrainConfig
 from pipeline.recipes.teacher_student import TeacherStudentConfig
 from pipeline.spec.card import Card
 from pipeline.strategies import CATALOGUE
 from pipeline.strategies.custom import load_trick
 
 AnyRecipe = Annotated[
-    TeacherStudentConfig | BornAgainConfig | PseudoLabelConfig | NoisyStudentConfig, Field(discriminator="kind")
+    TeacherStudentConfig
+    | BornAgainConfig
+    | PseudoLabelConfig
+    | NoisyStudentConfig
+    | PretrainConfig
+    | SslPretrainConfig,
+    Field(discriminator="kind"),
 ]
 
 RECIPES: dict[str, type[RecipeConfig]] = {

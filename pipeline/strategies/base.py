@@ -18,9 +18,7 @@ from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
 from pipeline.spec.links import StageRef, TeacherRef
 from pipeline.spec.training import TrainingFields
-from pipeline.types import Batch, LossTerms
-
-LossFn = Callable[[Tensor, Batch], LossTerms]
+from pipeline.types import Batch, LossFn, LossTerms
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,12 @@ class Chain:
             index = strategy.edit_dataset(index)
         return index
 
-    def plan_epochs(self, image_size_px: int, batch_size: int) -> list[EpochPlan]:
+    def plan_epochs(self, image_size_px: int, batch_size: int, num_views: int = 1) -> list[EpochPlan]:
         """The plan of every epoch."""
         num_epochs = self._context.num_epochs
         plans = []
         for epoch in range(num_epochs):
-            plan = EpochPlan(epoch, image_size_px, batch_size)
+            plan = EpochPlan(epoch, image_size_px, batch_size, num_views=num_views)
             for strategy in self._strategies:
                 plan = strategy.plan_epoch(plan, epoch / num_epochs)
             plans.append(plan)

@@ -25,6 +25,10 @@ CARD = Card(
         "The weight depends on how large the teacher's features are: look at the term `feature_hint` in the curves.",
         "The paper hints at a middle layer, before the labels; here it is the layer before the classifier, all along.",
     ),
+    clashes={
+        "arcface": "hints listen to a linear classifier, and it puts another one in its place",
+        "cosface": "hints listen to a linear classifier, and it puts another one in its place",
+    },
     defaults_from="weight 1: with the factor 1/2 the paper's equation 3, as a mean over features; not tuned here.",
 )
 

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.listing import Role
-from pipeline.data.plan import PlannedBatch
+from pipeline.data.plan import PlannedBatch, Use
 from pipeline.data.stream import PixelStream
 from pipeline.experiment import StageSpec
 from pipeline.tasks.classify import one_hot
@@ -29,7 +28,7 @@ class Feed:
         self.std = torch.tensor(spec.data.std, device=device)
         self.wait_s = 0.0
 
-    def take(self, role: Role, epoch: int) -> tuple[PlannedBatch, Batch]:
+    def take(self, role: Use, epoch: int) -> tuple[PlannedBatch, Batch]:
         """The next batch; it must be of this role and epoch."""
         planned, pixels = self._next()
         assert (planned.role, planned.epoch) == (role, epoch), f"plan says {planned.role} of epoch {planned.epoch}"
@@ -50,4 +49,5 @@ class Feed:
         """Pixels and labels as tensors on the device."""
         labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
         rows = torch.from_numpy(planned.rows.copy()).to(self._device, non_blocking=True)
-        return Batch(self._images(pixels), labels, one_hot(labels, self._num_classes), rows=rows, pool=pool)
+        targets = one_hot(labels, self._num_classes)
+        return Batch(self._images(pixels), labels, targets, rows=rows, pool=pool, num_views=planned.num_views)

@@ -7,23 +7,25 @@ import torch
 from torch.optim import Optimizer
 
 from pipeline.data.handle import DataHandle
-from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.index import EpochPlan, TrainIndex, without_labels
 from pipeline.data.plan import shards_of, steps_per_epoch
 from pipeline.experiment import StageSpec
+from pipeline.spec.base import derive_seed
 from pipeline.spec.data import FullImage
 from pipeline.spec.errors import SpecError
-from pipeline.strategies.base import LossFn, StageContext
+from pipeline.strategies.base import StageContext
 from pipeline.strategies.chain import Chain, overrides
-from pipeline.tasks.classify import cross_entropy
+from pipeline.tasks.base import Task
 from pipeline.training.initial import initial_model, load_teacher
 from pipeline.training.job import StageJob
 from pipeline.training.labelling import label_pool
-from pipeline.training.network import Network
+from pipeline.training.network import Network, placed
 from pipeline.training.optimizer import build_optimizer, param_options
 from pipeline.training.precision import Resolved, gradient_scaler, resolve_precision
 from pipeline.training.schedule import RateControl
 from pipeline.training.shards import ShardBuffers
 from pipeline.training.team import Team
+from pipeline.types import LossFn
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Setup:
 
     network: Network
     chain: Chain
+    task: Task
     loss_fn: LossFn
     optimizer: Optimizer
     rate: RateControl
@@ -87,9 +90,12 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     for config in spec.strategies:
         if reason := config.team_fault(spec, team.world_size, team.device.type):
             raise SpecError(f"strategies: {config.kind}: {reason}")
+    if reason := spec.task.team_fault(spec, team.world_size):
+        raise SpecError(f"task: {reason}")
     chain = build_chain(job, data, team)
     index = chain.edit_dataset(data.train)
-    plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size)
+    index = index if spec.task.uses_labels else without_labels(index)
+    plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size, spec.task.num_views)
     if not len(index.pool.rows) and any(plan.pool_ratio for plan in plans):
         raise SpecError(
             "data: no unlabelled image is left, but a strategy learns from them; lower data.labeled_frac, or point "
@@ -103,7 +109,9 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
             f"budget.batch_size={spec.budget.batch_size}{grown} is larger than the training split "
             f"({len(index.rows)} images); lower it"
         )
-    model = initial_model(job, chain.seed, data.num_classes, team.device)
+    plain = initial_model(job, chain.seed, data.num_classes, team.device)
+    torch.manual_seed(derive_seed(chain.seed, "init", "task"))
+    model = placed(spec.task.network(plain, spec.data.image_size_px), team.device, spec.memory_format)
     chain.add_helpers(model)
     optimizer = build_optimizer(spec.optimizer, model, chain.edit_params(param_options(spec.optimizer, model), model))
     precision = resolve_precision(spec.precision, team.device.type)
@@ -111,7 +119,8 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     return Setup(
         network=Network(model, team, spec.compile),
         chain=chain,
-        loss_fn=chain.wrap_loss(cross_entropy),
+        task=spec.task,
+        loss_fn=chain.wrap_loss(spec.task.loss_fn(team)),
         optimizer=chain.wrap_optimizer(optimizer),
         rate=RateControl(spec.schedule, optimizer, spec.budget.epochs),
         scaler=gradient_scaler(precision, team.device.type),

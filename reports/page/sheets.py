@@ -75,4 +75,4 @@ def target_text(plan: StudyPlan, tile: SheetTile) -> str:
     parts = [f"{weight:.2g} {name}" for name, weight in shares]
     if tile.each_other:
         parts.append(f"{tile.each_other:.2g} each other class" if shares else f"{tile.each_other:.2g} every class")
-    return " + ".join(parts) or "nothing"
+    return " + ".join(parts) or "no target"

@@ -64,9 +64,7 @@ def test_only_the_strong_view_is_distorted() -> None:
     assert (hole != image).any()
 
 
-@pytest.mark.parametrize(
-    "others", [("mixup", "distill", "class_weights"), ("arcface", "feature_hint", "pseudo_labels")]
-)
+@pytest.mark.parametrize("others", [("mixup", "distill", "class_weights"), ("arcface", "pseudo_labels")])
 def test_strategies_before_it_see_labelled_images_only(lab: Lab, others: tuple[str, ...]) -> None:
     result = lab.train(digits_stage(example("fixmatch"), *map(example, others), data=HALF))
     terms = {name for name in result.curves.series if name.startswith("train/")}
