@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.data.files import list_files, printable
 from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
 
 ROWS_PER_CHUNK = 2048
+UNKNOWN_LABEL = -1  # what Hugging Face datasets writes where a split keeps its labels
 
 
 def scan_parquet(spec: Parquet) -> Listing:
@@ -27,10 +29,11 @@ def scan_parquet(spec: Parquet) -> Listing:
     fs, root = fsspec.core.url_to_fs(spec.path)
     if not fs.exists(root):
         raise DataError(f"data.path: {spec.path!r} does not exist. Expected a .parquet file or a folder of them.")
-    files = [root] if fs.isfile(root) else sorted(p for p in fs.find(root) if p.endswith(".parquet"))
+    base = (posixpath.dirname(root) if fs.isfile(root) else root).rstrip("/")
+    found = None if fs.isfile(root) else list_files(fs, root)
+    files = [root] if found is None else [path for path in found.names if path.endswith(".parquet")]
     if not files:
         raise DataError(f"data.path: no .parquet file below {spec.path!r}.")
-    base = posixpath.dirname(root) if fs.isfile(root) else root.rstrip("/")
     ids: list[str] = []
     content: list[str] = []
     roles: list[Role | None] = []
@@ -38,8 +41,9 @@ def scan_parquet(spec: Parquet) -> Listing:
     chunks: list[ReadChunk] = []
     names: tuple[str, ...] | None = None
     for path in files:
-        relative = path[len(base) + 1 :]
+        relative = printable(path[len(base) + 1 :])
         schema, groups = _labels_in_file(fs, path, relative, spec)
+        _check_labels(groups, relative)
         names = names or class_names_in_metadata(schema, spec.label_column)
         digest = _file_digest(fs, path)
         role = _role_of(relative)
@@ -58,7 +62,7 @@ def scan_parquet(spec: Parquet) -> Listing:
             f"{', '.join(files[:4])}. Name all of them, or none."
         )
     names, numbers = number_labels(raw_labels, names, spec)
-    notes: list[str] = []
+    notes = list(found.notes) if found else []
     role_array = resolve_roles(tuple(ids), numbers, roles, spec.val_frac, spec.test_frac, notes)
     return Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
 
@@ -79,6 +83,18 @@ def _labels_in_file(
         ) from error
 
 
+def _check_labels(groups: list[list[int | str]], file: str) -> None:
+    """Name the file whose rows have no label: often it is the test split of a contest, which keeps its labels."""
+    num_rows = sum(len(labels) for labels in groups)
+    missing = sum(label is None or label == UNKNOWN_LABEL for labels in groups for label in labels)
+    if missing:
+        raise DataError(
+            f"data.label_column: {missing} of the {num_rows} rows of {file} have no label (nothing, or "
+            f"{UNKNOWN_LABEL}). Add them, or leave {'the file' if missing == num_rows else 'the rows'} out; images "
+            "without labels can be given as a folder, with data.unlabeled."
+        )
+
+
 def _require_columns(schema: pa.Schema, spec: Parquet, file: str) -> None:
     for field, column in (("image_column", spec.image_column), ("label_column", spec.label_column)):
         if column not in schema.names:
@@ -93,17 +109,13 @@ def class_names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, 
     if raw is None:
         return None
     feature = json.loads(raw).get("info", {}).get("features", {}).get(label_column, {})
-    return tuple(feature["names"]) if feature.get("names") else None
+    return tuple(printable(name) for name in feature["names"]) if feature.get("names") else None
 
 
 def number_labels(
     raw: list[int | str], names: tuple[str, ...] | None, spec: Parquet
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names and labels 0..K-1.  Strings are numbered in sorted order."""
-    if any(label is None for label in raw):
-        raise DataError(
-            f"data.label_column: {sum(label is None for label in raw)} rows of {spec.path!r} have no label."
-        )
     kinds = {type(label) for label in raw}
     if kinds <= {str}:
         names = names or tuple(sorted(set(map(str, raw))))

@@ -106,9 +106,10 @@ def test_the_fingerprint_is_the_contents_not_the_place(tmp_path: Path) -> None:
     ("labels", "names", "message"),
     [
         ([0, 1, 2] * 5, ["a", "b"], "labels run from 0 to 2, but there are 2 class names"),
-        ([-1, 1] * 5, None, "labels run from -1 to 1"),
+        ([-2, 1] * 5, None, "labels run from -2 to 1"),
         (["a", "c"] * 5, ["a", "b"], r"labels \['c'\] are not among the class names"),
-        ([0, None] * 5, None, "5 rows of .* have no label"),
+        ([0, None] * 5, None, r"5 of the 10 rows of x.parquet have no label .*leave the rows out"),
+        ([0, -1] * 5, None, r"5 of the 10 rows of x.parquet have no label .*leave the rows out"),
         ([0.5, 1.0] * 5, None, r"expected integers or strings, found \['float'\]"),
         ([0] * 10, None, "found 1 class"),
         ([0, 2] * 5, None, "no image of class '1'"),
