@@ -17,6 +17,7 @@ from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
 
 ROWS_PER_CHUNK = 2048
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)  # what pyarrow raises on bytes that are no Parquet
 UNKNOWN_LABEL = -1  # what Hugging Face datasets writes where a split keeps its labels
 
 
@@ -77,7 +78,7 @@ def _labels_in_file(
             _require_columns(file.schema_arrow, spec, relative)
             tables = (file.read_row_group(i, columns=[spec.label_column]) for i in range(file.num_row_groups))
             return file.schema_arrow, [table.column(0).to_pylist() for table in tables]
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise DataError(
             f"data.path: {relative} cannot be read as Parquet ({error}); restore it from its source, or remove it"
         ) from error
@@ -163,11 +164,21 @@ def _file_digest(fs: fsspec.AbstractFileSystem, path: str) -> str:
 
 
 def read_parquet(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
-    """Row number and image bytes of each row in the chunk."""
+    """Row number and image bytes of each row in the chunk.
+
+    Raises:
+        DataError: the file is damaged behind the labels that were listed.
+    """
     url, path, column, group, start = chunk.where
     fs, _ = fsspec.core.url_to_fs(url)
-    with fs.open(path, "rb") as handle:
-        table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
+    try:
+        with fs.open(path, "rb") as handle:
+            table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
+    except DAMAGED as error:
+        raise DataError(
+            f"data.path: images of {printable(posixpath.basename(path))} that were listed cannot be read ({error}); "
+            "restore the file from its source"
+        ) from error
     for row, value in zip(chunk.rows, table.column(0).to_pylist(), strict=True):
         if row != NOT_ASKED_FOR:
             yield row, value["bytes"] if isinstance(value, dict) else value

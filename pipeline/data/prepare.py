@@ -143,7 +143,7 @@ def _decoded(spec: AnyData, chunks: Sequence[ReadChunk]) -> Iterator[tuple[int, 
     for chunk in chunks:
         try:
             values = list(read(spec, chunk))
-        except (OSError, pa.ArrowException) as error:
+        except OSError as error:
             raise DataError(
                 f"data.path: images that were listed cannot be read ({error}); restore the file from its source"
             ) from error
