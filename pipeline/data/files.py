@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from typing import Any, Literal
 import fsspec
 
 from pipeline.spec.errors import DataError
+from pipeline.spec.printable import printable
 
 FILES_PER_TASK = 128
 NAMES_SHOWN = 5  # of each kind of fault
-# Control characters, halves of a surrogate pair (a name that is no UTF-8), line and paragraph separators.
-_NOT_SHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _STORE_CHECKSUMS = ("ETag", "etag", "md5Hash", "md5", "checksum")
 
 
@@ -60,16 +58,6 @@ def list_files(fs: fsspec.AbstractFileSystem, root: str) -> FileList:
         return FileList({path: printable(path[len(root) + 1 :]) for path in sorted(paths)}, {}, notes)
     store = fs.find(root, detail=True)
     return FileList({path: printable(path[len(root) + 1 :]) for path in sorted(store)}, store)
-
-
-def printable(name: str) -> str:
-    """The name with what no table or terminal can show written as an escape: a newline becomes two characters."""
-    if name.isprintable():
-        return name
-    return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in _NOT_SHOWN else c
-        for c in os.fsencode(name).decode("utf-8", "backslashreplace")
-    )
 
 
 def _walk(root: str) -> tuple[list[str], list[str]]:

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.data.files import list_files, printable
+from pipeline.data.files import list_files
 from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
+from pipeline.spec.printable import printable
 
 ROWS_PER_CHUNK = 2048
 DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)  # what pyarrow raises on bytes that are no Parquet

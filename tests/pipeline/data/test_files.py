@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.data.files import printable
 from pipeline.data.image_folder import read_image_folder
 from pipeline.data.sources import scan
 from pipeline.spec.data import ImageFolder, Parquet
@@ -163,19 +162,6 @@ def test_a_name_may_hold_any_bytes(photos: Path, name: bytes, shown: str) -> Non
     assert listing.content[row] == hashlib.blake2b(content, digest_size=16).hexdigest()
     assert len(listing.fingerprint) == 32
     assert len(set(listing.keys().tolist())) == len(listing.ids)
-
-
-@pytest.mark.parametrize("name", ["plain", "Äpfel", "a\\b", "\N{IDEOGRAPHIC SPACE}", "e\N{COMBINING ACUTE ACCENT}"])
-def test_what_can_be_shown_is_left_alone(name: str) -> None:
-    assert printable(name) == name
-
-
-@pytest.mark.parametrize("character", ["\r", "\x00", "\x7f", "\x85", "\N{LINE SEPARATOR}", "\udc80"])
-def test_what_cannot_is_one_line_of_utf8(character: str) -> None:
-    shown = printable(f"a{character}b")
-    assert shown.encode().isascii()
-    assert len(shown.splitlines()) == 1
-    assert shown.startswith("a\\") and shown.endswith("b")
 
 
 def test_a_class_of_any_bytes(photos: Path) -> None:
