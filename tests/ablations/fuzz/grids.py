@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 import ablations
 from ablations.grid.schema import grid_schema
-from tests.ablations.fuzz.values import allowed, odd
+from tests.ablations.fuzz.values import Allowed, odd
 
 SHIPPED = sorted((Path(ablations.__file__).parent / "grids").glob("*.yaml"))
 SCHEMA = grid_schema()
+ALLOWED = Allowed(SCHEMA)
 SMALL: dict[str, Any] = {
     "study": "small",
     "base": {
@@ -29,7 +30,7 @@ _TOP = {name: part for name, part in SCHEMA["properties"].items() if name not in
 
 def _section(properties: dict[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
     return st.sampled_from(sorted(properties)).flatmap(
-        lambda name: st.tuples(st.just(name), allowed(properties[name], SCHEMA))
+        lambda name: st.tuples(st.just(name), ALLOWED.of(properties[name]))
     )
 
 
