@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -13,13 +13,12 @@ from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
+from pipeline.spec.versions import version_fault
 
 Model = TypeVar("Model", bound=BaseModel)
 
 RunId = tuple[str, int]
 """A stage hash and a seed."""
-
-KNOWN_SCHEMA_VERSION = 1
 
 
 class RunFiles(Protocol):
@@ -178,15 +177,11 @@ def parse_lines(model: type[Model], text: str, where: str) -> Lines[Model]:
 
 def _parse(model: type[Model], text: str, where: str) -> Model:
     try:
-        raw: Any = json.loads(text)
+        json.loads(text)
     except json.JSONDecodeError as error:
         raise RecordError(f"{where}: not JSON ({error}); restore it, or run the study again") from error
-    version = raw.get("schema_version", KNOWN_SCHEMA_VERSION) if isinstance(raw, dict) else None
-    if version != KNOWN_SCHEMA_VERSION:
-        raise RecordError(
-            f"{where}: schema_version {version!r}, but this version of ablate reads {KNOWN_SCHEMA_VERSION}. "
-            "It was written by another version: install that one, or run the study again in a new home."
-        )
+    if fault := version_fault(text):
+        raise RecordError(f"{where}: {fault}")
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
