@@ -1,5 +1,6 @@
 """The `ablate` command. Each function reads its arguments, calls one thing, and prints the answer."""
 
+import errno
 import json
 import sys
 from importlib import resources
@@ -9,9 +10,11 @@ from typing import Annotated
 import typer
 
 from ablations.commands.check import check
+from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.output import write_out
 from ablations.commands.report import report
+from ablations.commands.status import status
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
@@ -130,8 +133,9 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     from ablations.commands.plan_text import plan_json, plan_lines
     from ablations.planning.screen import first_rung, screen_lines
     from ablations.records.home import Home
+    from ablations.running.cluster import connect, has_cluster
     from ablations.running.lanes import cluster_size, size_lanes
-    from ablations.running.runner import connect, finished_keys, has_cluster, precision_of_hardware
+    from ablations.running.runner import finished_keys, precision_of_hardware
 
     place = Home.resolve(home)
     asked = _load(grid, data)
@@ -202,26 +206,9 @@ app.command()(check)
 app.command(context_settings=CONTEXT)(compare)
 
 
-@app.command()
-def status(
-    study: Annotated[str | None, typer.Argument(help="One study; default: all.")] = None, home: HomeOption = None
-) -> None:
-    """Say how far each study is. Example: ablate status."""
-    from ablations.records.home import Home
-    from ablations.records.store import list_studies
-    from reports.analysis.completeness import assess_completeness
-    from reports.formats.text import status_text
-    from reports.records.load import load_study
-
-    place = Home.resolve(home)
-    names = [study] if study else list_studies(place)
-    if not names:
-        _print(f"no study in {place.root} yet; try: ablate demo")
-    for name in names:
-        _print(f"{name}: {status_text(assess_completeness(load_study(place.root, name)))}")
-
-
+app.command()(status)
 app.command()(report)
+app.command()(clean)
 
 
 @app.command()
@@ -243,6 +230,19 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except ProjectError as error:
-        for line in str(error).splitlines():
-            typer.echo(f"error: {line}", err=True)
-        sys.exit(EXIT_INPUT)
+        # What an actor of Ray raises comes back with its traceback as text, and with the error itself as the cause.
+        _fail(str(getattr(error, "cause", None) or error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        _fail(
+            f"the disk is full{where}. Every run that finished is kept. Free some (the home's folder `cache` may go), "
+            "then the same command goes on"
+        )
+
+
+def _fail(message: str) -> None:
+    for line in message.splitlines():
+        typer.echo(f"error: {line}", err=True)
+    sys.exit(EXIT_INPUT)

@@ -1,5 +1,6 @@
 """What moves through training. Shape legend: N batch, C channels, H W pixels, K classes, D features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,3 +17,10 @@ class Batch:
     labels: Tensor  # [N] int64, never edited: evaluation reads these
     targets: Tensor  # [N, K] float, rows sum to 1: training reads these
     weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike
+    num_views: int = 1  # V: rows are views, all samples' first views before all second ones; N counts rows
+    mask: Tensor | None = None  # [N, P] bool, patches (row by row) that a task hides from the network; None: none
+    rows: Tensor | None = None  # [N] int64, where in the data each image comes from; None: nowhere that is known
+
+
+LossFn = Callable[[Tensor, Batch], LossTerms]
+"""From what a network gives for a batch to the terms of its loss."""

@@ -9,6 +9,7 @@ import torch
 from ablations.commands.plan_change_text import change_lines, change_texts, rule_lines
 from ablations.grid.noise_floor import noise_lines
 from ablations.planning.planned import Planned
+from ablations.planning.stage_checks import num_trained_on
 from ablations.records.home import Home
 from ablations.records.store import known_plan, read_records, read_timings
 from ablations.running.display import duration
@@ -61,7 +62,7 @@ def probe_step_s(spec: StageSpec, num_classes: int) -> float:
         with number_format(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
             model(images).float().logsumexp(dim=1).sum().backward()
         best = min(best, time.perf_counter() - start)
-    return best * spec.budget.batch_size / batch
+    return best * spec.task.num_views * spec.budget.batch_size / batch
 
 
 def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate:
@@ -82,10 +83,12 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
         disk_mb += sizes[model_key] + BYTES_PER_RUN / 2**20
         stage = run.stage.stage_hash
         if stage not in stage_s:
-            key = (model_key, spec.data.image_size_px, spec.budget.batch_size, spec.precision)
+            views = spec.task.num_views
+            key = (model_key, spec.data.image_size_px, views * spec.budget.batch_size, spec.precision)
             if stage not in known and stage not in timed and key not in probes:
                 probes[key] = probe_step_s(spec, len(listing.class_names))
-            num_steps = steps_per_epoch(len(listing.rows("train")), spec.budget.batch_size) * spec.budget.epochs
+            num_train = num_trained_on(spec, len(listing.rows("train")), len(listing.rows("pool")))
+            num_steps = steps_per_epoch(num_train, spec.budget.batch_size) * spec.budget.epochs
             stage_s[stage] = known[stage] if stage in known else num_steps * (timed.get(stage) or probes[key])
         if run.key not in finished:
             total_s += stage_s[stage]

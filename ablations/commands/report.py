@@ -15,7 +15,7 @@ FORMATS = ("html", "md", "latex", "csv", "json")
 def report(
     study: Annotated[str, typer.Argument(help="Name of the study.")],
     other: Annotated[
-        str | None, typer.Argument(metavar="[OTHER]", help="A second study, to hold beside the first.")
+        str | None, typer.Argument(metavar="OTHER", help="A second study, to hold beside the first.")
     ] = None,
     home: Annotated[
         str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
@@ -35,7 +35,7 @@ def report(
 ) -> None:
     """Write the report of a study, finished or not, or of two side by side.
 
-    Examples: ablate report digits-demo --format md; ablate report digits-demo digits-again.
+    Example: ablate report digits-demo --format md. Of two: ablate report digits-demo digits-again.
     """
     from ablations.records.home import Home
     from reports.analysis.in_depth import analyse_in_depth
@@ -72,6 +72,9 @@ def report(
             typer.echo(str(write_report(found, target)))
         except OSError as error:
             raise unwritable(target, error) from error
+        if found.mlflow is not None and not from_mlflow:
+            where = found.mlflow.report_url or found.mlflow.command
+            typer.echo(f"MLflow has the report as of the last run or sync: {where}; ablate sync renews it", err=True)
         return
     write = {"md": to_markdown, "latex": to_latex, "csv": to_csv, "json": to_json}[fmt]
     text = write(analyse_in_depth(found) if fmt == "json" else analyse(found))

@@ -1,6 +1,6 @@
 """Which combinations of factors a design asks for. Pure: factors in, arms and comparisons out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -16,6 +16,7 @@ from ablations.designs.optimal import DOptimal
 from ablations.designs.order import Shapley, Stack
 from ablations.designs.screening import PlackettBurman
 from ablations.designs.subsets import RandomSubsets
+from pipeline.spec.base import Frozen
 
 __all__ = [
     "BARE", "FULL", "AddOneIn", "AnyDesign", "Auto", "Baseline", "BothWays", "Cell", "DOptimal", "Fractional",
@@ -36,7 +37,14 @@ _Name = Literal[  # of those that need nothing more to be said
 
 def _by_name(value: Any) -> Any:
     """`design: auto` means `design: {kind: auto}`."""
-    return {"kind": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"kind": value}
+    if not isinstance(value, Mapping | Frozen):
+        raise ValueError(
+            f"expected the name of a design such as both_ways, or a mapping such as {{kind: fractional, cells: 8}}, "
+            f"not {value!r}"
+        )
+    return value
 
 
 AnyDesign = Annotated[_Written, BeforeValidator(_by_name, json_schema_input_type=_Written | _Name)]
@@ -51,6 +59,7 @@ def lay_out(
     num_seeds: int = 1,
     max_runs: int | None = None,
     num_beside: int = 0,
+    num_stages: Callable[[Sequence[Cell]], int] = len,
 ) -> Layout:
     """Arms and comparisons.
 
@@ -61,6 +70,7 @@ def lay_out(
         outside: factors that no full recipe can have, also only added to bare.
         num_seeds: runs of every arm; `auto` counts them.
         num_beside: runs of the study that are not of this layout, for `auto` to leave room for.
+        num_stages: distinct stages that these arms train with one seed, for `auto`; default: one each.
         max_runs: of the study; `auto` stays below it, and other designs are checked by the planner.
 
     Raises:
@@ -68,7 +78,8 @@ def lay_out(
     """
     check_groups(groups)
     if isinstance(design, Auto):
-        asked = design.lay_out(groups, num_seeds, max_runs, num_beside + (len(controls) + len(outside)) * num_seeds)
+        beside_it = num_beside + (len(controls) + len(outside)) * num_seeds
+        asked = design.lay_out(groups, num_seeds, max_runs, beside_it, num_stages)
     else:
         asked = design.lay_out(groups)
     beside = (only_added(outside), only_added(controls, control=True))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ablations.designs.factorial import FullFactorial
 from ablations.designs.fractional import Fractional
-from ablations.designs.layout import Group, Layout, named_cells, switches_of
+from ablations.designs.layout import Cell, Group, Layout, named_cells, switches_of
 from ablations.designs.one_at_a_time import AddOneIn, BothWays
 from ablations.designs.optimal import DOptimal
 from ablations.designs.screening import PlackettBurman
@@ -35,7 +35,12 @@ class Auto(Frozen):
     )
 
     def lay_out(
-        self, groups: Sequence[Group], num_seeds: int = 1, max_runs: int | None = None, num_beside: int = 0
+        self,
+        groups: Sequence[Group],
+        num_seeds: int = 1,
+        max_runs: int | None = None,
+        num_beside: int = 0,
+        num_stages: Callable[[Sequence[Cell]], int] = len,
     ) -> Layout:
         """The first design of a fixed list for this many factors whose arms fit, with a note that says why.
 
@@ -44,6 +49,7 @@ class Auto(Frozen):
             num_seeds: runs of every arm.
             max_runs: of the whole study; the design's own, where it has one, counts its arms alone.
             num_beside: runs of the study that are not the design's: controls and the noise floor.
+            num_stages: distinct stages that these arms train with one seed; more than arms where some have teachers.
 
         Raises:
             SpecError: no design fits, with the fewest runs that would do.
@@ -54,7 +60,7 @@ class Auto(Frozen):
         passed_over: list[str] = []
         for candidate in candidates(groups):
             layout = candidate.lay_out()
-            runs = len(layout.cells) * num_seeds
+            runs = num_stages(layout.cells) * num_seeds
             if not caps or runs <= min(caps):
                 return _explained(layout, candidate, runs, num_seeds, len(switches_of(groups)), passed_over)
             passed_over.append(f"{candidate.name} would take {runs} runs")
@@ -137,9 +143,10 @@ def _part(groups: Sequence[Group], plain: bool, num_cells: int) -> Candidate:
 def _explained(
     layout: Layout, candidate: Candidate, runs: int, num_seeds: int, num_factors: int, passed_over: Sequence[str]
 ) -> Layout:
+    earlier = ", earlier stages included" if runs > len(layout.cells) * num_seeds else ""
     text = (
         f"auto chose {candidate.name} for {num_factors} factors: {len(layout.cells)} arms, {runs} runs with "
-        f"{num_seeds} seeds; {candidate.why}"
+        f"{num_seeds} seeds{earlier}; {candidate.why}"
     )
     if passed_over:
         text += f" ({'; '.join(passed_over)})"

@@ -60,7 +60,11 @@ class Fractional(Frozen):
         """
         factors = on_or_off_only(groups, self.kind)
         fraction = self.choose(factors)
-        return fitted_layout(self.kind, groups, fraction.sets(), fraction.notes(), interactions=True)
+        notes = fraction.notes()
+        if self.resolution is not None and not fraction.generators:
+            asked = f"resolution {resolution_name(self.resolution)} was asked for, and no part of them has it"
+            notes = (*notes, f"{asked}: the design is full_factorial by another name")
+        return fitted_layout(self.kind, groups, fraction.sets(), notes, interactions=True)
 
     def choose(self, factors: tuple[str, ...]) -> "Fraction":
         """The fraction for these factors, its resolution recomputed from the defining relation.

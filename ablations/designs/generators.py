@@ -33,13 +33,17 @@ def read_generator(text: str, factors: Sequence[str]) -> Generator:
     body = right[1:] if sign is not None else right
     known = set(factors)
     names = _names(body, known)
-    if not equals or left not in known or not names or not set(names) <= known:
+    unknown = [name for name in (left, *names) if name and name not in known]
+    if unknown:
+        raise SpecError(f"design.generators: {text!r}: {unknown[0]!r} is no factor; they are {', '.join(factors)}")
+    if not equals or not left or not names:
         raise SpecError(
-            f"design fractional: generator {text!r}: expected a factor, '=', and a product of others such as "
+            f"design.generators: {text!r}: expected a factor, '=', and a product of others such as "
             f"'{factors[-1]} = {'*'.join(factors[:2])}'; factors are {', '.join(factors)}"
         )
-    if left in names or len(set(names)) < len(names):
-        raise SpecError(f"design fractional: generator {text!r}: every factor may be in it once")
+    twice = next((name for name in (left, *names) if (left, *names).count(name) > 1), None)
+    if twice is not None:
+        raise SpecError(f"design.generators: {text!r}: {twice} is in it twice; every factor may be in it once")
     product = frozenset(names)
     return Generator.keeping_bare(left, product) if sign is None else Generator(left, product, sign)
 
@@ -54,11 +58,11 @@ def read_generators(texts: Sequence[str], factors: Sequence[str]) -> tuple[Gener
     dependent = [generator.factor for generator in found]
     for text, generator in zip(texts, found, strict=True):
         if dependent.count(generator.factor) > 1:
-            raise SpecError(f"design fractional: {generator.factor} has two generators; give it one")
+            raise SpecError(f"design.generators: {generator.factor} has two; give it one")
         chained = sorted(generator.product & set(dependent))
         if chained:
             raise SpecError(
-                f"design fractional: generator {text!r} uses {', '.join(chained)}, which has a generator of its own; "
+                f"design.generators: {text!r} uses {', '.join(chained)}, which has a generator of its own; "
                 "write it with the free factors"
             )
     return found

@@ -53,29 +53,28 @@ class Stack(Frozen):
                 treatment=after,
                 reference=before,
                 exploratory=self.orders > 1,
-                note=f"order: {in_words}; another order may share the gain out otherwise",
             )
             for factor, after, before in steps(cells, groups, given)
         )
         shares = _shares(cells, groups, chosen, 1) if self.orders > 1 else ()
-        note = f"stack: the gain of each step depends on the order, which was {in_words}"
+        note = f"stack: the gain of each step depends on the order, {in_words}; another may share it out otherwise"
         if self.orders > 1:
-            note = f"stack over {self.orders} orders: shares are means over them; steps of the first are beside them"
+            steps_of = f"steps of the first, {in_words}, are beside them"
+            note = f"stack over {self.orders} orders: shares are means over them; {steps_of}"
         return Layout(cells, (*shares, *path, *beside), notes=(note,))
 
     def _given(self, groups: Sequence[Group]) -> Order:
         names = tuple(group.name for group in groups)
         given = self.order or _sorted_by_needs(groups)
         if sorted(given) != sorted(names):
-            raise SpecError(
-                f"design stack: order [{', '.join(given)}] must name every factor once; they are {', '.join(names)}"
-            )
+            every = ", ".join(names)
+            raise SpecError(f"design.order: {_misnamed(given, names)}; it must name every factor once: {every}")
         owner = _owner(groups)
         for place, name in enumerate(given):
             group = next(g for g in groups if g.name == name)
             late = [need for need in needed_by(groups, group) if owner[need] not in given[:place]]
             if late:
-                raise SpecError(f"design stack: order has {name} before {', '.join(late)}, which it needs; swap them")
+                raise SpecError(f"design.order: {name} is before {', '.join(late)}, which it needs; swap them")
         return given
 
 
@@ -99,6 +98,16 @@ class Shapley(Frozen):
         )
         shares = _shares(cells, groups, chosen, 2)
         return Layout(cells, (*shares, *beside), notes=(note,))
+
+
+def _misnamed(given: Order, names: Order) -> str:
+    """What is wrong with an order that is not all of these names once."""
+    faults = {
+        "is no factor": [name for name in dict.fromkeys(given) if name not in names],
+        "is there twice": [name for name in dict.fromkeys(given) if given.count(name) > 1],
+        "is missing": [name for name in names if name not in given],
+    }
+    return ", ".join(f"{name} {fault}" for fault, found in faults.items() for name in found)
 
 
 def random_order(groups: Sequence[Group], rng: np.random.Generator) -> Order:

@@ -1,14 +1,15 @@
 """From a grid to the fewest training runs that answer it: arms, unique stages by content hash, and checks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ablations.designs import BARE, lay_out
+from ablations.designs import BARE, Cell, lay_out
 from ablations.grid.faults import fault_lines, is_impossible
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
@@ -99,8 +100,7 @@ class _Builder:
             scanned = self._scans.of(stage.data)
             where = f"arm {name}, stage {stage.name}"
             check_stage(stage, scanned, self._grid.resources.workers_per_trial, where)
-            start = self._starts.of(stage, len(scanned.listing.class_names), f"{where}: init")
-            stage = stage.model_copy(update={"init": start})
+            stage = self._starts.resolved(stage, len(scanned.listing.class_names), where)
             needs = {need: hashes[need] for need in stage.needs()}
             stage_hash = stage.identity(scanned.fingerprint, needs)
             hashes[stage.name] = stage_hash
@@ -119,6 +119,14 @@ class _Builder:
             undeclared=undeclared(experiment.model_dump(mode="json"), self._bare_fields, patches),
         )
         return _Built(arm, specs, keys, data)
+
+    def num_stages(self, cells: Sequence[Cell]) -> int:
+        """Distinct stages that those of these arms that can be train with one seed."""
+        found: set[str] = set()
+        for cell in cells:
+            with suppress(Impossible):
+                found.update(stage.stage_hash for stage in self.build(cell.name, cell.factors).arm.stages)
+        return len(found)
 
     def can_be(self, factors: tuple[str, ...]) -> bool:
         """Whether bare with these factors is possible."""
@@ -184,6 +192,7 @@ def build_plan(
         num_seeds=len(grid.seeds),
         max_runs=grid.max_runs,
         num_beside=num_noise_runs(luck, len(grid.seeds)),
+        num_stages=builder.num_stages,
     )
     layout = with_noise_floor(designed, luck, grid.seeds[0])
     built: dict[str, _Built] = {}

@@ -126,6 +126,14 @@ def screen_lines(grid: GridSpec) -> list[str]:
         f"(study {grid.study}-screen-{number})"
         for number, rung in enumerate(rungs_of(grid, design), start=1)
     ]
+    full = grid.experiment(()).budget.epochs
+    whole = [number for number, rung in enumerate(rungs_of(grid, design), start=1) if rung.epochs == full]
+    if whole:
+        rounds = f"round{'' if len(whole) == 1 else 's'} {', '.join(map(str, whole))}"
+        lines.append(
+            f"{'':<10}{rounds} of the screen saves no time: all {full} epochs of the study; lower "
+            f"design.first_epochs, which is {design.first_epochs}"
+        )
     seeds = ", ".join(map(str, grid.seeds))
     then = f"then the survivors, {design.then}, with fresh seeds {seeds}; scores of the screen judge nothing"
     return [*lines, f"{'':<10}{then}"]

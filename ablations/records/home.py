@@ -109,6 +109,10 @@ class Home:
         """MLflow's copies of the run files; can be rebuilt."""
         return self.root / "mlartifacts"
 
+    def thumbnails(self, fingerprint: str) -> Path:
+        """Small pictures of the validation images of the data with this fingerprint."""
+        return self.root / "thumbnails" / f"{slug(fingerprint, 'data fingerprint')}.npz"
+
     def run_dir(self, key: str) -> Path:
         """Folder of the run with this key."""
         return self.runs / slug(key, "run key")

@@ -26,7 +26,10 @@ if TYPE_CHECKING:  # importing mlflow takes seconds: `connect` does it when it i
     from mlflow.entities import Metric, Run
     from mlflow.tracking import MlflowClient
 
-RUN_FILES = ("spec.json", "curves.json", "predictions.npz", "batches.png", "log.txt")
+RUN_FILES = (
+    *("spec.json", "curves.json", "predictions.npz", "explain.npz", "log.txt"),
+    *("batches.webp", "batches.json", "batches.png"),
+)
 
 # Limits of mlflow/utils/validation.py (3.17). Parameter values may have 6,000 characters there, but servers before
 # MLflow 2 refuse more than 500, and more is not readable in a table; spec.json has the whole value.
@@ -129,6 +132,9 @@ def project_study(client: "MlflowClient", home: Home, plan: StudyPlan, report: P
     entries = "".join(f"{entry.model_dump_json()}\n" for entry in read_plan_entries(home, plan.study))
     if entries:
         client.log_text(run_id, entries, "plans.jsonl")
+    thumbnails = home.thumbnails(plan.data.fingerprint)
+    if thumbnails.is_file():
+        client.log_artifact(run_id, str(thumbnails), "thumbnails")
     if report is not None:
         client.log_artifact(run_id, str(report))
     if len(records) == len(run_ids):

@@ -22,7 +22,11 @@ from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
+<<<<<<< HEAD
 from pipeline.spec.versions import version_fault
+=======
+from reports.records.load import nearest_text
+>>>>>>> 54a27d7d4008e2de68c5e858184351f4b2557e74
 
 RunId = tuple[str, int]
 """(stage hash, seed): the whole identity, of which a run key is the short form."""
@@ -91,14 +95,22 @@ def write_run(home: Home, result: StageResult) -> None:
         "spec.json": json.dumps(result.spec, indent=2, ensure_ascii=False, allow_nan=False).encode(),
         "curves.json": result.curves.model_dump_json().encode(),
         "log.txt": result.log.encode(errors="replace"),
-        "predictions.npz": _npz(result.predictions, result.record.key) if result.predictions else None,
-        "batches.png": result.batches_png,
+        "batches.webp": result.batches.webp if result.batches else None,
+        "batches.json": result.batches.sheets.model_dump_json().encode() if result.batches else None,
+        "batches.png": None,  # of an attempt by an older version
     }
+    for name, arrays in (("predictions", result.predictions), ("explain", result.heat)):
+        files[f"{name}.npz"] = _npz(arrays, f"run {result.record.key}: {name}") if arrays else None
     for name, content in files.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)
         else:
             write_atomic(folder / name, content)
+
+
+def write_thumbnails(home: Home, fingerprint: str, arrays: dict[str, np.ndarray]) -> None:
+    """Keep the small pictures of a data set (pipeline/data/thumbnails.py)."""
+    write_atomic(home.thumbnails(fingerprint), _npz(arrays, f"thumbnails of data {fingerprint[:12]}:"))
 
 
 def write_plan(home: Home, plan: StudyPlan) -> Path:
@@ -118,10 +130,17 @@ def read_plan(home: Home, study: str) -> StudyPlan:
     """
     path = home.plan(study)
     if not path.is_file():
+<<<<<<< HEAD
         raise RecordError(f"no study {study!r} in {home.root}; it has {', '.join(list_studies(home)) or 'none'}")
     content = path.read_bytes()
     if fault := version_fault(content):
         raise RecordError(f"{path}: {fault}")
+=======
+        known = list_studies(home)
+        raise RecordError(
+            f"no study {study!r} in {home.root}{nearest_text(study, known)}; it has {', '.join(known) or 'none'}"
+        )
+>>>>>>> 54a27d7d4008e2de68c5e858184351f4b2557e74
     try:
         return StudyPlan.model_validate_json(content)
     except ValidationError as error:
@@ -260,14 +279,14 @@ def _first_fault(error: ValidationError) -> str:
     return f"{where}: {fault['msg']}" if where else fault["msg"]
 
 
-def _npz(arrays: dict[str, np.ndarray], key: str) -> bytes:
+def _npz(arrays: dict[str, np.ndarray], what: str) -> bytes:
     content = io.BytesIO()
     try:
         np.savez_compressed(content, allow_pickle=False, **arrays)
     except ValueError as error:
         kinds = {name: str(array.dtype) for name, array in arrays.items() if array.dtype.hasobject}
         raise RecordError(
-            f"run {key}: predictions {kinds} hold Python objects; numbers, or text of dtype str, were expected"
+            f"{what} {kinds} hold Python objects; numbers, or text of dtype str, were expected"
         ) from error
     return content.getvalue()
 

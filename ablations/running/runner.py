@@ -1,15 +1,9 @@
 """Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
 
 import json
-import logging
-import os
-import signal
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,39 +14,28 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches
+from ablations.planning.stage_checks import check_prepared
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
 from ablations.running.board import Board
+from ablations.running.cluster import connect, has_cluster
 from ablations.running.display import Progress, duration
+from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
+from pipeline.data.thumbnails import make_thumbnails
 from pipeline.spec.errors import ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, TimingJob, failed_result
-from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
 from reports.page.html import write_report
 from reports.records.load import load_study
 
 POLL_S = 0.5
-# Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
-# end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
-# Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
-LOCAL_RAY = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
-    "RAY_idle_worker_killing_time_threshold_ms": "30000",
-    "RAY_enable_metrics_collection": "false",
-    "RAY_task_events_report_interval_ms": "0",
-    "RAY_num_workers_soft_limit": "64",
-    "RAY_worker_maximum_startup_concurrency": "8",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +49,6 @@ class Outcome:
     already_done: bool
     unprojected: int
     reason: str
-
-
-def has_cluster() -> bool:
-    """Whether the environment names a running Ray cluster."""
-    return bool(os.environ.get("RAY_ADDRESS"))
-
-
-def connect() -> None:
-    """Join the cluster that the environment names, or start Ray on this machine."""
-    if ray.is_initialized():
-        return
-    for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
-        os.environ.setdefault(name, value)
-    if has_cluster():
-        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
-    else:
-        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
 
 
 def precision_of_hardware(precision: str) -> str:
@@ -171,34 +135,11 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
             + (f", skipped {len(prepared.bad)} bad ones" if prepared.bad else "")
         )
         handles[key] = make_handle(data.listing, prepared)
+        if not home.thumbnails(handles[key].fingerprint).is_file():
+            store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
-        check_batches(run.spec, len(handles[run.data_key].train.rows), f"arm {run.arms[0]}, stage {run.stage.name}")
+        check_prepared(run.spec, handles[run.data_key], f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
-
-
-class Interrupts:
-    """Ctrl-C or SIGTERM once: finish what is running. Twice: stop now."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @contextmanager
-    def caught(self) -> Iterator["Interrupts"]:
-        """Install the handlers; only the main thread may."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.count += 1
-        if self.count >= 2:
-            raise KeyboardInterrupt
 
 
 def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
@@ -230,11 +171,8 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
         snapshot = _watch(sizes, queue, recorder, handles, progress, interrupts)
-        study = load_study(home.root, planned.plan.study)
-        write_report(study, report)
-        ray.get(recorder.finish.remote(str(report)))
-        progress.note("writing the rest to MLflow ...")
-        flushed: Flushed = ray.get(recorder.flush.remote())
+        progress.note("writing the rest to MLflow, and the report ...")
+        flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
         snapshot.counts,
         interrupts.count > 0,
@@ -244,6 +182,18 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         flushed.unprojected,
         flushed.reason,
     )
+
+
+def write_and_show_report(recorder: Any, home: Home, study: str) -> Flushed:
+    """Have MLflow show every run, write the report with links to them, and have MLflow keep that too."""
+    try:
+        ray.get(recorder.locate.remote())
+        flushed: Flushed = ray.get(recorder.flush.remote())
+    finally:  # whoever interrupts a slow MLflow still gets a report
+        write_report(load_study(home.root, study), home.report(study))
+    ray.get(recorder.finish.remote(str(home.report(study))))
+    # A server that has just given up on a run is not waited for a second time; the report is among what it lacks.
+    return ray.get(recorder.flush.remote()) if not flushed.unprojected else flushed
 
 
 def _same_plan(home: Home, planned: Planned) -> bool:

@@ -19,6 +19,15 @@ _STORE_CHECKSUMS = ("ETag", "etag", "md5Hash", "md5", "checksum")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a URL leads."""
+
+    fs: fsspec.AbstractFileSystem
+    root: str  # as the file system opens it
+    kind: Literal["folder", "file", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
 class FileList:
     """What lies below a folder."""
 
@@ -33,6 +42,26 @@ class Contents:
 
     digests: dict[str, str]  # path -> digest, of the files that can be read
     unreadable: dict[str, str]  # path -> why not
+
+
+def open_place(url: str, field: str) -> Place:
+    """A folder or file, local or behind an fsspec URL.
+
+    Args:
+        url: of it.
+        field: that it came from, for messages.
+
+    Raises:
+        DataError: no file system is called so, or it does not answer.
+    """
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+        return Place(fs, root, "folder" if fs.isdir(root) else "file" if fs.isfile(root) else "nothing")
+    except Exception as error:  # whatever the file systems of fsspec and the libraries behind them raise
+        raise DataError(
+            f"{field}: {url!r} cannot be opened ({type(error).__name__}: {printable(str(error))}). Expected a path, or "
+            "a URL of a file system that is installed here and can be reached, such as s3://bucket/folder"
+        ) from error
 
 
 def is_local(fs: fsspec.AbstractFileSystem) -> bool:

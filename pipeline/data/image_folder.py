@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import fsspec
 import numpy as np
 
-from pipeline.data.files import content_digests, list_files, unreadable_note
+from pipeline.data.files import content_digests, list_files, open_place, unreadable_note
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role, cut_splits
 from pipeline.spec.data import ImageFolder
 from pipeline.spec.errors import DataError
@@ -24,8 +24,9 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
     Raises:
         DataError: the folder is missing or empty, or mixes split and class folders.
     """
-    fs, root = fsspec.core.url_to_fs(spec.path)
-    if not fs.isdir(root):
+    place = open_place(spec.path, "data.path")
+    fs, root = place.fs, place.root
+    if place.kind != "folder":
         raise DataError(
             f"data.path: {spec.path!r} is not a folder. Expected a folder per class below it (or below its train/, "
             "val/ and test/). Paths are relative to where the command is run; --data PATH overrides the grid."

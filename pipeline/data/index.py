@@ -33,6 +33,12 @@ class TrainIndex:
     pool: PoolRows = field(default_factory=PoolRows.empty)  # unlabelled images that may be learnt from beside them
 
 
+def without_labels(index: TrainIndex) -> TrainIndex:
+    """Training images and pool as one: each with label 0, so that nobody who trains on it can peek."""
+    rows, keys = np.concatenate([index.rows, index.pool.rows]), np.concatenate([index.keys, index.pool.keys])
+    return TrainIndex(rows, keys, np.zeros(len(rows), dtype=np.int64), index.num_classes)
+
+
 @dataclass(frozen=True, slots=True)
 class EpochPlan:
     """How one epoch is drawn. Strategies return an edited copy."""
@@ -44,4 +50,5 @@ class EpochPlan:
     class_balance: float = 0.0  # samples are drawn by count(class)^-this; 0: each once, 1: all classes alike
     augment_strength: float = 1.0  # 0: the evaluation's view of the image, 1: as configured
     flip: Flip = "random"
+    num_views: int = 1  # pictures of each sample in its batch, each cropped and augmented on its own
     lr_scale: float = 1.0  # times the schedule's rate

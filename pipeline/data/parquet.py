@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.data.files import list_files
+from pipeline.data.files import list_files, open_place
 from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role
 from pipeline.spec.data import Parquet
@@ -28,11 +28,12 @@ def scan_parquet(spec: Parquet) -> Listing:
     Raises:
         DataError: no such file, a column is missing, or the labels cannot be used.
     """
-    fs, root = fsspec.core.url_to_fs(spec.path)
-    if not fs.exists(root):
+    place = open_place(spec.path, "data.path")
+    fs, root = place.fs, place.root
+    if place.kind == "nothing":
         raise DataError(f"data.path: {spec.path!r} does not exist. Expected a .parquet file or a folder of them.")
-    base = (posixpath.dirname(root) if fs.isfile(root) else root).rstrip("/")
-    found = None if fs.isfile(root) else list_files(fs, root)
+    base = (posixpath.dirname(root) if place.kind == "file" else root).rstrip("/")
+    found = None if place.kind == "file" else list_files(fs, root)
     files = [root] if found is None else [path for path in found.names if path.endswith(".parquet")]
     if not files:
         raise DataError(f"data.path: no .parquet file below {spec.path!r}.")

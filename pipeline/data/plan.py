@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,13 +12,17 @@ from pipeline.spec.base import derive_seed
 from pipeline.spec.optim import Budget
 
 COPY = np.uint64(0x9E3779B97F4A7C15)  # odd, so that the keys of 2^64 copies of a sample differ
+VIEW = np.uint64(0xD1B54A32D192ED03)  # the same for views; apart from COPY, so that a view is never a copy
+
+Use = Role | Literal["reference"]
+"""What a batch is for. `reference`: labelled training images as evaluation sees them, to compare others with."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
     """One shard of a training batch, or one batch of an evaluation."""
 
-    role: Role
+    role: Use
     epoch: int
     step: int  # within the epoch (train), or number of the evaluation batch
     shard: int
@@ -27,6 +32,7 @@ class PlannedBatch:
     size_px: int
     augment_strength: float = 1.0
     flip: Flip = "random"
+    num_views: int = 1  # rows are views: all samples' first ones before all second ones
 
     @property
     def num_pixels(self) -> int:
@@ -38,7 +44,7 @@ class PlannedBatch:
 class EvalRows:
     """The rows of an evaluation split."""
 
-    role: Role
+    role: Use
     rows: np.ndarray  # [n] int64
     keys: np.ndarray  # [n] uint64
     labels: np.ndarray  # [n] int64
@@ -93,6 +99,7 @@ def train_batches(
     """One rank's shards of one epoch."""
     order = epoch_order(index, plan, seed)
     keys = index.keys[order] + copy_numbers(order) * COPY  # the first copy draws as if it were the only one
+    views = np.arange(plan.num_views, dtype=np.uint64)[:, None] * VIEW  # and so does the first view
     shard_size = plan.batch_size // num_shards
     for step in range(steps_per_epoch(len(index.rows), plan.batch_size)):
         for shard in shards_of(rank, world_size, num_shards):
@@ -104,12 +111,13 @@ def train_batches(
                 epoch=plan.epoch,
                 step=step,
                 shard=shard,
-                rows=index.rows[pick],
-                keys=keys[at],
-                labels=index.labels[pick],
+                rows=np.tile(index.rows[pick], plan.num_views),
+                keys=(keys[at] + views).reshape(-1),
+                labels=np.tile(index.labels[pick], plan.num_views),
                 size_px=plan.image_size_px,
                 augment_strength=plan.augment_strength,
                 flip=plan.flip,
+                num_views=plan.num_views,
             )
 
 

@@ -5,10 +5,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Literal
 
-import fsspec
 import numpy as np
 
-from pipeline.data.files import FileList, content_digests, list_files, unreadable_note
+from pipeline.data.files import FileList, content_digests, list_files, open_place, unreadable_note
 from pipeline.data.image_folder import EXTENSIONS, IMAGES_PER_CHUNK, is_image_name
 from pipeline.data.listing import NO_LABEL, ROLES, FolderChunk, Listing
 from pipeline.data.prepared import PixelReader, Prepared
@@ -53,13 +52,14 @@ def with_folder(listing: Listing, url: str, on_bad_image: Literal["fail", "skip"
     Raises:
         DataError: there is no such folder, no image in it, or one that cannot be read and may not be skipped.
     """
-    fs, root = fsspec.core.url_to_fs(url)
-    files = list_files(fs, root) if fs.isdir(root) else FileList({}, {})
+    place = open_place(url, "data.unlabeled")
+    fs = place.fs
+    files = list_files(fs, place.root) if place.kind == "folder" else FileList({}, {})
     contents = content_digests(fs, [path for path, name in files.names.items() if is_image_name(name)], files)
     notes = [*files.notes, *unreadable_note(contents, files, on_bad_image, "data.unlabeled")]
     paths = sorted(contents.digests)
     if not paths:
-        found = "holds no image" if fs.isdir(root) else "is not a folder"
+        found = "holds no image" if place.kind == "folder" else "is not a folder"
         raise DataError(
             f"data.unlabeled: {url!r} {found}. Expected images ({' '.join(sorted(EXTENSIONS))}) in it, at any depth; "
             "folders are no classes here. Paths are relative to where the command is run."
@@ -105,7 +105,7 @@ def _digests(rows: np.ndarray, prepared: Prepared) -> list[bytes]:
     for start in range(0, len(rows), ROWS_AT_A_TIME):
         for image in reader.images(rows[start : start + ROWS_AT_A_TIME]):
             digest = hashlib.blake2b(f"{image.shape}".encode(), digest_size=16)
-            digest.update(np.ascontiguousarray(image))
+            digest.update(image.tobytes())
             digests.append(digest.digest())
     return digests
 

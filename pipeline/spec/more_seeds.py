@@ -4,9 +4,10 @@ Adding seeds until an interval leaves 0 is optional stopping: one seed at a time
 there is none in 16.8% of studies instead of 5%. Each rule here keeps the level it promises.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.spec.base import Frozen
 
@@ -38,4 +39,14 @@ class Precision(Frozen):
     max_seeds: int = Field(ge=3, le=1000, description="cap; where it binds, the report says so")
 
 
-MoreSeeds = Annotated[NoMoreSeeds | Looks | Precision, Field(discriminator="kind")]
+def _is_a_rule(value: Any) -> Any:
+    if not isinstance(value, Mapping | Frozen):
+        raise ValueError(
+            "expected a rule such as {kind: looks, at: [3, 5, 10]} or {kind: precision, half_width: 0.5, max_seeds: "
+            f"10}}, not {value!r}"
+        )
+    return value
+
+
+_Written = Annotated[NoMoreSeeds | Looks | Precision, Field(discriminator="kind")]
+MoreSeeds = Annotated[_Written, BeforeValidator(_is_a_rule, json_schema_input_type=_Written)]

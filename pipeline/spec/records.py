@@ -8,11 +8,16 @@ On disk, below the home:
     runs/<run key>/spec.json         the resolved stage
     runs/<run key>/curves.json       Curves
     runs/<run key>/predictions.npz   arrays of PREDICTION_FIELDS for each role, named "<role>/<field>"
-    runs/<run key>/batches.png       a sheet of the first training batch as the network saw it
+    runs/<run key>/batches.webp      the first training batch of each image size as the network got it
+    runs/<run key>/batches.json      BatchSheets (pipeline/spec/pictures.py): what stands where on it
+    runs/<run key>/explain.npz       arrays of HEAT_FIELDS: where the evidence for some predictions lies
     runs/<run key>/log.txt           the tail of the stage's own log
     runs/<run key>/model.pt          final weights (removable; never part of a report)
     studies/<study>/plan.json        StudyPlan
     studies/<study>/report.html
+    thumbnails/<fingerprint>.npz     small pictures of validation images (pipeline/data/thumbnails.py)
+
+Runs from before there was batches.webp have one sheet, batches.png.
 """
 
 from enum import StrEnum
@@ -24,6 +29,10 @@ from pipeline.spec.base import Frozen
 
 PREDICTION_FIELDS = ("label", "predicted", "confidence", "true_class_prob", "top5_hit", "brier")
 """Per sample; the sample ids, as text, are under "<role>/id"."""
+
+HEAT_FIELDS = ("id", "label", "predicted", "confidence", "heat", "crop_frac")
+"""Of a sample of `val`: `heat` is [n, h, w] uint8, 255 at most in each map, over the central `crop_frac` of the image's
+short side. The maps are Grad-CAM's for the predicted class."""
 
 
 def run_key(stage_hash: str, seed: int) -> str:
@@ -84,7 +93,9 @@ class RunRecord(Frozen):
     stage: str = Field(description="name of the stage in its trial: main, teacher ...")
     status: Status
     metrics: dict[str, float] = Field(
-        default={}, description="final values, named <role>/<metric>: val/top1, val/nll, train/loss ...; top1 in 0..1"
+        default={},
+        description="final values, named <role>/<metric>: val/top1, val/nll, train/loss ...; top1 in 0..1. Of a stage "
+        "without labels: val/knn_top1, val/probe_top1, val/feature_spread, val/effective_rank",
     )
     cost: Cost | None = None
     environment: Environment
@@ -92,6 +103,7 @@ class RunRecord(Frozen):
     skipped_images: int = 0
     finished_at: str = Field(description="UTC, ISO 8601")
     failure: Failure | None = None
+    warnings: tuple[str, ...] = Field((), description="what a reader must know about a run that finished")
 
     @model_validator(mode="after")
     def _failure_iff_failed(self) -> Self:

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from pipeline.data.ops import Box, Colour, colour_of, erased
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Cutout",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Paint the data's mean over a square of fixed size around a random pixel of each image.",
     formula="hole = [y - s/2, y + s/2) x [x - s/2, x + s/2), clipped, with (y, x) ~ U(pixels), s = side_frac * side",
     paper=Paper(

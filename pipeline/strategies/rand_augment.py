@@ -9,13 +9,14 @@ from pydantic import Field
 from pipeline.data.auto_ops import ENHANCING, GEOMETRIC, AutoOp, Space, apply_ops, drawn, softened
 from pipeline.data.ops import Colour, Interpolation, colour_of
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 ONLY_ONE = "both are a full policy over the same operations; together they distort twice"
 CARD = Card(
     title="RandAugment",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Apply a few operations drawn evenly from fourteen, all at one magnitude: two numbers instead of a search.",
     formula="op_1 .. op_n ~ U(14 operations), each at magnitude m of 30",
     paper=Paper(

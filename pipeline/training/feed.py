@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from pipeline.data.listing import Role
-from pipeline.data.plan import PlannedBatch
+from pipeline.data.plan import PlannedBatch, Use
 from pipeline.data.stream import PixelStream
 from pipeline.experiment import StageSpec
 from pipeline.tasks.classify import one_hot
@@ -28,7 +27,7 @@ class Feed:
         self.std = torch.tensor(spec.data.std, device=device)
         self.wait_s = 0.0
 
-    def take(self, role: Role, epoch: int) -> tuple[PlannedBatch, Batch]:
+    def take(self, role: Use, epoch: int) -> tuple[PlannedBatch, Batch]:
         """The next batch; it must be of this role and epoch."""
         start = time.perf_counter()
         planned, pixels = next(self._items)
@@ -40,4 +39,5 @@ class Feed:
         """Pixels and labels as tensors on the device."""
         labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
         images = normalize(pixels, self._device, self.mean, self.std).contiguous(memory_format=self._memory_format)
-        return Batch(images, labels, one_hot(labels, self._num_classes))
+        rows = torch.from_numpy(planned.rows.copy()).to(self._device, non_blocking=True)
+        return Batch(images, labels, one_hot(labels, self._num_classes), num_views=planned.num_views, rows=rows)

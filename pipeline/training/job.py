@@ -85,4 +85,4 @@ def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Enviro
         finished_at=utc_now(),
         failure=told,
     )
-    return StageResult(record, json.loads(job.spec_json), Curves(), {}, None, scrubbed(log))
+    return StageResult(record, json.loads(job.spec_json), Curves(), {}, scrubbed(log))

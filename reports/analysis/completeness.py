@@ -2,6 +2,7 @@
 
 from pipeline.spec.records import Status
 from pipeline.spec.study import Arm, PlannedStage, StudyPlan
+from reports.analysis.waiting import waiting
 from reports.records.load import StudyData
 from reports.results.study import Completeness, FailedRun, RunCell, RunState
 
@@ -10,6 +11,7 @@ def assess_completeness(study: StudyData) -> Completeness:
     """Count every distinct run of the plan, and say what became of each arm and seed."""
     stages = {stage.stage_hash: stage for arm in study.plan.arms for stage in arm.stages}
     planned = study.plan.seeds_by_stage()
+    cells = tuple(_cell(study, arm, seed) for arm in study.plan.arms for seed in study.plan.seeds_of(arm))
     states = [_run_state(study, stages[key], seed, stages) for key, seeds in planned.items() for seed in seeds]
     return Completeness(
         num_planned=len(states),
@@ -17,9 +19,10 @@ def assess_completeness(study: StudyData) -> Completeness:
         num_failed=states.count("failed"),
         num_missing=states.count("missing"),
         num_blocked=states.count("blocked"),
-        cells=tuple(_cell(study, arm, seed) for arm in study.plan.arms for seed in study.plan.seeds_of(arm)),
+        cells=cells,
         failures=_failures(study),
         skipped=study.plan.skipped,
+        waiting=waiting(study.plan, cells),
     )
 
 

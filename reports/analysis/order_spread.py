@@ -45,6 +45,16 @@ def step_gains(plan: StudyPlan, share: Comparison, cells: CellFit) -> np.ndarray
     return np.array([[level[after] - level[before] for after, before in draw] for draw in places])
 
 
+def other_orders(gains: np.ndarray) -> float:
+    """How far the mean over all orders may be from the mean over these draws: half of a 95% t interval.
+
+    Args:
+        gains: [num_draws, orders of a draw], at least two draws.
+    """
+    draws = gains.mean(axis=1)
+    return float(stats.t.ppf(0.975, len(draws) - 1) * np.std(draws, ddof=1) / np.sqrt(len(draws)))
+
+
 def _note(gains: np.ndarray, scale: Scale) -> str:
     num_draws, together = gains.shape
     text = (
@@ -53,8 +63,7 @@ def _note(gains: np.ndarray, scale: Scale) -> str:
     )
     if num_draws < 2:
         return f"{text}; what other orders would change is unknown: raise orders"
-    draws = gains.mean(axis=1)
-    half = float(stats.t.ppf(0.975, num_draws - 1) * np.std(draws, ddof=1) / np.sqrt(num_draws))
+    half = other_orders(gains)
     what = "pairs of orders" if together == 2 else "orders"
     return (
         f"{text}; other orders could move the share by ±{scale.value(half)}{scale.suffix} (95%, t over {num_draws} "

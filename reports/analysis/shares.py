@@ -46,7 +46,7 @@ def with_percentages(
     ]
     if not shares:
         return effects
-    whole = _whole_gain(study, family, scale, alpha)
+    whole = whole_gain(study, family, scale, alpha)
     if whole is None:
         why_not = "no interval of full minus bare yet"
     elif 0 in whole.interval:
@@ -66,7 +66,8 @@ def with_percentages(
     return tuple(noted(effect) for effect in effects)
 
 
-def _whole_gain(study: StudyData, family: Family, scale: Scale, alpha: float) -> WholeGain | None:
+def whole_gain(study: StudyData, family: Family, scale: Scale, alpha: float) -> WholeGain | None:
+    """Full minus bare by the pooled model; None where an arm or its spread is missing."""
     bare = bare_arm(study)
     full = next((arm for arm in study.plan.arms if arm.name == "full"), None)
     if bare is None or full is None:

@@ -1,9 +1,11 @@
 """Arms by seeds as one character a run: how far a study is, in a terminal and in a log."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from reports.results.study import Completeness
 
 Mark = Literal["finished", "running", "failed", "blocked", "missing"]
 # Characters that are one column wide everywhere; the page uses the same.
@@ -46,6 +48,18 @@ class ArmMarks:
         return kinds.pop() if len(kinds) == 1 else None
 
 
+def marks_of(done: Completeness, arms: Iterable[str], seeds: Sequence[int]) -> list[ArmMarks]:
+    """The arms of a study as its records have them, which do not know what runs just now.
+
+    Args:
+        done: what became of each arm and seed.
+        arms: in the order to show.
+        seeds: every one that any arm is planned with.
+    """
+    states: dict[tuple[str, int], Mark] = {(cell.arm, cell.seed): cell.state for cell in done.cells}
+    return [ArmMarks(arm, tuple(states.get((arm, seed)) for seed in seeds)) for arm in arms]
+
+
 def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = None, plain: bool = False) -> list[str]:
     """The arms side by side, as many as the width holds.
 
@@ -63,14 +77,14 @@ def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = Non
     if max_lines is None or math.ceil(len(rows) / layout.per_line) <= max_lines:
         return layout.lines(rows)
     kept = _most_telling(rows, max(1, max_lines - _strip_lines(len(rows), width)) * layout.per_line)
-    rest = [row for row in rows if row not in kept]
-    return layout.lines(kept) + _strip(rest, width, signs)
+    rest = [row for position, row in enumerate(rows) if position not in kept]
+    return layout.lines([rows[position] for position in sorted(kept)]) + _strip(rest, width, signs)
 
 
 def legend(shown: Sequence[ArmMarks], plain: bool = False) -> str:
     """What the marks in use mean."""
     signs = PLAIN_MARKS if plain else MARKS
-    used = [mark for mark in MARKS if any(row.num(mark) for row in shown)]
+    used: list[Mark] = [mark for mark in MARKS if any(row.num(mark) for row in shown)]
     return ", ".join(f"{signs[mark]} {MEANING[mark]}" for mark in used)
 
 
@@ -113,16 +127,15 @@ def _cut(name: str) -> str:
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 2]}.."
 
 
-def _most_telling(rows: Sequence[ArmMarks], room: int) -> list[ArmMarks]:
-    """As many as there is room for, in the order given: with a failure first, then running, then any."""
+def _most_telling(rows: Sequence[ArmMarks], room: int) -> set[int]:
+    """Positions of as many as there is room for: with a failure first, then running, then any."""
 
     def rank(row: ArmMarks) -> int:
         if row.num("failed") or row.num("blocked"):
             return 0
         return 1 if row.num("running") else 2
 
-    chosen = sorted(range(len(rows)), key=lambda i: (rank(rows[i]), i))[:room]
-    return [rows[i] for i in sorted(chosen)]
+    return set(sorted(range(len(rows)), key=lambda position: (rank(rows[position]), position))[:room])
 
 
 def _strip_lines(num_rows: int, width: int) -> int:

@@ -7,18 +7,22 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.analysis.arms import bare_arm
 from reports.analysis.in_depth import analyse_in_depth
+from reports.analysis.learning import analyse_learning
 from reports.formats.text import explored_text, method_text
+from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
 from reports.page.answers import answers, first_screen
-from reports.page.figures.cost import draw_cost
+from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.forest import draw_forest
-from reports.page.figures.learning import draw_learning
+from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
-from reports.page.figures.schedule import draw_schedules
+from reports.page.figures.schedule import draw_schedules, schedule_table
 from reports.page.final import final_scores
+from reports.page.run_links import run_links
 from reports.page.sections import make_sections
-from reports.page.sheets import batch_sheets
+from reports.page.seen import seen_pictures
 from reports.page.tables import (
     arm_table,
     completeness_grid,
@@ -35,6 +39,7 @@ from reports.scale import scale_of_metric
 from reports.wording import level_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("report.css", "figures.css", "seen.css")
 
 
 def write_report(study: StudyData, out: Path) -> Path:
@@ -59,6 +64,8 @@ def render(study: StudyData) -> str:
     analysis = analyse_in_depth(study)
     scale = scale_of_metric(study.plan.metric)
     delta = study.plan.metric.delta
+    curves, bare = analyse_learning(study, scale), bare_arm(study)
+    behind = None if bare is None else bare.name
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -74,13 +81,14 @@ def render(study: StudyData) -> str:
         m=make_sections(study.plan, analysis, scale),
         plan=study.plan,
         scale=scale,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)),
         script=Markup(script),
         script_hash=digest,
         answers=first_screen(answers(analysis, scale)) if analysis.answers else None,
         recipe_yaml=to_yaml(analysis.recipe_to_keep.recipe),
         grid=completeness_grid(analysis, study.plan.every_seed),
         troubles=troubles(analysis),
+        waiting=waiting_lines(analysis.completeness),
         level=level_text(analysis.level),
         method=method_text(analysis),
         forest=draw_forest(analysis.declared, scale, delta, analysis.noise_floor),
@@ -89,11 +97,15 @@ def render(study: StudyData) -> str:
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
-        panels=draw_learning(study, scale),
+        panels=draw_learning(curves, behind, scale),
+        panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
+        learning=learning_table(curves, scale),
         schedules=draw_schedules(study.plan),
+        schedule_table=schedule_table(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),
+        cost_table=cost_table(added or analysis.declared, scale),
         cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
-        sheets=batch_sheets(study),
+        seen=seen_pictures(study, analysis),
         control_forest=draw_forest(analysis.controls, scale, delta),
         control_lines=control_lines(analysis),
         noise_plots=[draw_repeats(analysis.repeats, scale), draw_differences(analysis.repeats, scale)],
@@ -101,4 +113,5 @@ def render(study: StudyData) -> str:
         final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),
+        run_links=run_links(study),
     )

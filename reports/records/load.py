@@ -2,7 +2,10 @@
 
 import io
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -14,6 +17,9 @@ from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
 from pipeline.spec.versions import version_fault
+from reports.records.mlflow_places import MlflowPlaces, read_places
+
+MAX_NAME = 120  # characters of a mistyped study that are repeated
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,8 +43,7 @@ class HomeFiles:
 
     def read(self, run: RunId, name: str) -> bytes | None:
         """One file of a run, or None where the run left none."""
-        path = self.home / "runs" / run_key(*run) / name
-        return path.read_bytes() if path.is_file() else None
+        return _read_bytes(self.home / "runs" / run_key(*run) / name)
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,20 @@ class StudyData:
     final_scores: tuple[FinalScore, ...] = ()
     num_test_reads: int = 0  # of this data's test split, by any study of the home
     plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
+    mlflow: MlflowPlaces | None = None  # where MLflow shows it, as far as is known
+    read_thumbnails: Callable[[], bytes | None] = lambda: None  # the file of small pictures, megabytes
+
+    @property
+    def other_fingerprints(self) -> tuple[str, ...]:
+        """Of the data that compared runs were trained on, where it is not the plan's. An earlier stage may have any."""
+        compared = {arm.final.stage_hash for arm in self.plan.arms}
+        prints = {record.data_fingerprint for (stage, _), record in self.records.items() if stage in compared}
+        return tuple(sorted(prints - {self.plan.data.fingerprint}))
 
     def curves(self, run: RunId) -> Curves | None:
         """Values per epoch, or None where the run left none."""
         content = self.files.read(run, "curves.json")
-        return None if content is None else _parse(Curves, content.decode(), f"curves.json of run {run_key(*run)}")
+        return None if content is None else parse_model(Curves, content.decode(), f"curves.json of run {run_key(*run)}")
 
     def predictions(self, run: RunId) -> dict[str, np.ndarray] | None:
         """Arrays per sample, named "<role>/<field>", or None where the run left none."""
@@ -66,10 +80,6 @@ class StudyData:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-
-    def batches_png(self, run: RunId) -> bytes | None:
-        """A sheet of the first training batch as the network saw it."""
-        return self.files.read(run, "batches.png")
 
     def log(self, run: RunId) -> str:
         """The tail of the run's log; empty where there is none."""
@@ -87,13 +97,14 @@ def load_study(home: Path, study: str) -> StudyData:
     Raises:
         RecordError: the study is not there, or a record cannot be read.
     """
-    path = home / "studies" / study / "plan.json"
-    if not path.is_file():
-        known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
+    known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
+    if study not in known:  # asked of the list, not of the disk: a name with slashes must lead nowhere
         raise RecordError(
-            f"{path}: no such file, so there is no study {study!r} in this home; the studies here are "
-            f"{', '.join(known) or 'none'}. Pass the home that the study ran with (--home or ABLATE_HOME)."
+            f"{home / 'studies'}: there is no study {study[:MAX_NAME]!r} in this home{nearest_text(study, known)}; the "
+            f"studies here are {', '.join(known) or 'none'}. Pass the home that the study ran with (--home or "
+            "ABLATE_HOME)."
         )
+    path = home / "studies" / study / "plan.json"
     plan = parse_plan(path.read_text(), str(path))
     records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
     timings = parse_lines(TimingRecord, _read_text(home / "timings.jsonl"), "timings.jsonl")
@@ -110,7 +121,15 @@ def load_study(home: Path, study: str) -> StudyData:
             (score.read for score in finals.items if score.data_fingerprint == plan.data.fingerprint), default=0
         ),
         plans=tuple(plans.items),
+        mlflow=read_places(path.parent),
+        read_thumbnails=partial(_read_bytes, home / "thumbnails" / f"{plan.data.fingerprint}.npz"),
     )
+
+
+def nearest_text(name: str, known: Iterable[str]) -> str:
+    """', did you mean 'digits'?', or nothing where no known name is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def pick_records(plan: StudyPlan, records: list[RunRecord]) -> dict[RunId, RunRecord]:
@@ -147,12 +166,12 @@ class Lines(Generic[Model]):
 
 def parse_plan(text: str, where: str) -> StudyPlan:
     """A study's plan from its JSON."""
-    return _parse(StudyPlan, text, where)
+    return parse_model(StudyPlan, text, where)
 
 
 def parse_record(text: str, where: str) -> RunRecord:
     """A run's record from its JSON."""
-    return _parse(RunRecord, text, where)
+    return parse_model(RunRecord, text, where)
 
 
 def parse_lines(model: type[Model], text: str, where: str) -> Lines[Model]:
@@ -171,11 +190,16 @@ def parse_lines(model: type[Model], text: str, where: str) -> Lines[Model]:
         except json.JSONDecodeError:
             warnings.append(f"{where} line {number} is torn ({len(line)} characters) and was left out")
             continue
-        items.append(_parse(model, line, f"{where} line {number}"))
+        items.append(parse_model(model, line, f"{where} line {number}"))
     return Lines(items, tuple(warnings))
 
 
-def _parse(model: type[Model], text: str, where: str) -> Model:
+def parse_model(model: type[Model], text: str, where: str) -> Model:
+    """A model from its JSON.
+
+    Raises:
+        RecordError: it is none; with `where`, the field, and what to do.
+    """
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
@@ -191,6 +215,10 @@ def _parse(model: type[Model], text: str, where: str) -> Model:
             f"{where}: not a valid {model.__name__}: {path}: {first['msg']} (got {first.get('input')!r:.80}). "
             "Was it edited by hand? Restore it, or remove it and run the study again."
         ) from error
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _read_text(path: Path) -> str:

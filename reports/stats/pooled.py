@@ -68,6 +68,22 @@ class TwoWayFit:
         effect = float(contrast @ self.coefficients)
         return Estimate(Method.POOLED, effect, float(np.sqrt(self.mse * unscaled)), self.df, num_seeds)
 
+    def level(self, weights: np.ndarray) -> Estimate | None:
+        """A weighted mean of cells, averaged over the seeds in hand; None where some of it was never seen.
+
+        The seeds are fixed here: what all cells share with a seed is no part of the standard error, so levels of one
+        fit can be looked at beside each other. None of it speaks about other seeds.
+
+        Args:
+            weights: [num_cells], adding up to 1.
+        """
+        num_seeds = self.observed.shape[1]
+        contrast = np.concatenate([weights, np.full(num_seeds, 1 / num_seeds)])
+        if self.df <= 0 or not np.allclose(self.projection @ contrast, contrast, atol=1e-8):
+            return None
+        error = float(np.sqrt(self.mse * (contrast @ self.covariance_unscaled @ contrast)))
+        return Estimate(Method.POOLED, float(contrast @ self.coefficients), error, self.df, num_seeds)
+
     def _difference(self, treatment: int, reference: int) -> np.ndarray:
         weights = np.zeros(len(self.observed))
         weights[treatment], weights[reference] = 1.0, -1.0

@@ -6,8 +6,9 @@ import numpy as np
 
 from ablations.records import store
 from ablations.records.home import Home
-from pipeline.result import StageResult
+from pipeline.result import BatchPicture, StageResult
 from pipeline.spec.base import content_hash
+from pipeline.spec.pictures import BatchSheets
 from pipeline.spec.records import Cost, Curves, Environment, Failure, RunRecord, Status, TimingRecord
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
 
@@ -75,7 +76,7 @@ def failed(stage: PlannedStage, seed: int, finished_at: str = "2025-01-01T00:00:
 
 def result(record: RunRecord, stage: PlannedStage) -> StageResult:
     if record.status is Status.FAILED:
-        return StageResult(record, stage.spec, Curves(), {}, None, "step 7: loss nan\n")
+        return StageResult(record, stage.spec, Curves(), {}, "step 7: loss nan\n")
     curves = Curves(
         epoch=(0, 1, 2),
         elapsed_s=(1.0, 2.0, 3.0),
@@ -90,7 +91,10 @@ def result(record: RunRecord, stage: PlannedStage) -> StageResult:
         "val/label": np.array([0, 1]),
         "val/confidence": rng.random(2, dtype=np.float32),
     }
-    return StageResult(record, stage.spec, curves, predictions, b"\x89PNG sheet", "epoch 0 … done\n")
+    sheets = BatchSheets(width_px=32, height_px=32, sheets=())
+    heat = {"heat": rng.integers(0, 255, (2, 4, 4), dtype=np.uint8)}
+    batches = BatchPicture(b"RIFF picture", sheets)
+    return StageResult(record, stage.spec, curves, predictions, "epoch 0 … done\n", batches, heat)
 
 
 def timing(stage: PlannedStage, round_index: int) -> TimingRecord:

@@ -88,6 +88,10 @@ def test_what_is_no_mapping_is_said() -> None:
     assert of_grid(factors={}) == ["factors: expected at least 1 entry, got an empty mapping"]
     assert of_grid(factors=["mixup"]) == ["factors: expected a mapping, got a list"]
     assert of_grid(factors={"a": "mixup"}) == ["factors.a: expected a mapping, got 'mixup'"]
+    name = "the name of a design such as both_ways, or a mapping such as {kind: fractional, cells: 8}"
+    assert of_grid(design=3) == [f"design: expected {name}, not 3"]
+    rule = "a rule such as {kind: looks, at: [3, 5, 10]} or {kind: precision, half_width: 0.5, max_seeds: 10}"
+    assert of_grid(more_seeds=True) == [f"more_seeds: expected {rule}, not True"]
     assert of_grid(factors={1: {"optimizer.lr": 0.2}}) == ["factors: the name 1 is not text; put it in quotes"]
 
 

@@ -25,7 +25,7 @@ MERGE_BOMB = "m0: &m0 {k: 1}\n" + "".join(
         ("study: !!python/name:os.system\n", "could not determine a constructor for the tag"),
         ("!!python/object/new:type {args: [x, [], {}]}\n", "could not determine a constructor for the tag"),
         ("study: !include /etc/passwd\n", "could not determine a constructor for the tag"),
-        (BOMB, "line 5, column 5: is not valid YAML: aliases make it more than 100,000 values"),
+        (BOMB, "line 6, column 5: is not valid YAML: aliases make it more than 100,000 values"),
         (MERGE_BOMB, "aliases make it more than 100,000 values"),
         ("base: &a {x: *a}\n", "line 1, column 7: is not valid YAML: an alias stands for what it is in"),
         ("base: &a [[*a]]\n", "an alias stands for what it is in"),

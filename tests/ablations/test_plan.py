@@ -256,3 +256,12 @@ def test_images_of_two_sizes_are_prepared_apart_and_augmentation_shares_them() -
     planned = plan_of(grid(factors={"large": {"data.prepared_px": 16}}))
     assert len(planned.data) == 2
     assert {run.data_key for run in planned.runs} == set(planned.data)
+
+
+def test_auto_leaves_room_for_teachers() -> None:
+    """8 arms and their one teacher with 2 seeds are 18 runs; 17 carry only bare, full, three arms and the teacher."""
+    factors = {"mixup": MIXUP, "smoothing": SMOOTHING, "distill": DISTILL}
+    room = plan_of(grid(factors=factors, design="auto", seeds=2, max_runs=18))
+    assert "auto chose full_factorial" in room.plan.design_notes[0] and len(room.runs) == 18
+    less = plan_of(grid(factors=factors, design="auto", seeds=2, max_runs=17))
+    assert "auto chose add_one_in" in less.plan.design_notes[0] and len(less.runs) == 12

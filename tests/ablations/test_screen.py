@@ -8,7 +8,7 @@ import pytest
 from ablations.designs import Halving
 from ablations.designs.halving import Rung
 from ablations.grid.spec import GridSpec
-from ablations.planning.screen import Screened, screen
+from ablations.planning.screen import Screened, screen, screen_lines
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import Cost, Environment, Failure, RunRecord, Status
 from reports.records.load import StudyData
@@ -149,3 +149,14 @@ def test_a_grid_without_a_screen_is_left_alone() -> None:
 def test_a_screen_that_could_not_be_honest_or_useful_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         screen(grid(factors=SIX, **fields), Trainer({}))
+
+
+@pytest.mark.parametrize(("epochs", "first", "says"), [(2, 2, True), (2, 1, False), (1, 1, True)])
+def test_a_round_as_long_as_the_study_is_said_to_save_nothing(epochs: int, first: int, says: bool) -> None:
+    spec = grid({"budget": {"epochs": epochs, "batch_size": 20}}, factors=SIX, design=HALVING | {"first_epochs": first})
+    (line,) = [line.strip() for line in screen_lines(spec) if "saves no time" in line] or [""]
+    expected = (
+        f"round 1 of the screen saves no time: all {epochs} epochs of the study; lower design.first_epochs, which is "
+        f"{first}"
+    )
+    assert line == (expected if says else "")

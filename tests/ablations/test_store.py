@@ -12,6 +12,7 @@ import pytest
 from ablations.records import store
 from ablations.records.home import Home
 from pipeline.spec.errors import RecordError, ResourceError
+from pipeline.spec.pictures import BatchSheets
 from pipeline.spec.records import Curves, RunRecord, TimingRecord
 from tests.ablations.kept_results import BARE, STUDENT, failed, finished, result, study_plan, timing
 
@@ -168,13 +169,17 @@ def test_a_run_folder_is_read_back(home: Home) -> None:
     assert json.loads((folder / "spec.json").read_text()) == STUDENT.spec
     assert Curves.model_validate_json((folder / "curves.json").read_text()) == written.curves
     assert (folder / "log.txt").read_text(encoding="utf-8") == written.log
-    assert (folder / "batches.png").read_bytes() == written.batches_png
+    assert written.batches is not None
+    assert (folder / "batches.webp").read_bytes() == written.batches.webp
+    assert BatchSheets.model_validate_json((folder / "batches.json").read_text()) == written.batches.sheets
+    with np.load(folder / "explain.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["heat"], written.heat["heat"], strict=True)
     with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
         assert set(arrays) == set(written.predictions)
         for name, expected in written.predictions.items():
             np.testing.assert_array_equal(arrays[name], expected, strict=True)
     assert {path.name for path in folder.iterdir()} == {
-        *("spec.json", "curves.json", "log.txt", "batches.png", "predictions.npz")
+        *("spec.json", "curves.json", "log.txt", "batches.webp", "batches.json", "explain.npz", "predictions.npz")
     }
 
 

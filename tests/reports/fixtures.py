@@ -1,13 +1,11 @@
 """A whole fake home with known effects: five factors both ways, a placebo and label noise, three seeds."""
 
-import io
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from pipeline.spec.base import content_hash, derive_seed
 from pipeline.spec.card import Card, Paper
@@ -33,6 +31,7 @@ from pipeline.spec.study import (
     StudyPlan,
     Undeclared,
 )
+from tests.reports.seen_files import write_run_pictures, write_thumbnails
 
 FACTORS = {  # points of top-1 it adds: alone, and on top of all others
     "cosine": (3.2, 2.9),
@@ -183,6 +182,8 @@ def write_home(home: Path, options: Options | None = None) -> StudyPlan:
     (home / "records.jsonl").write_text("\n".join(lines.values()) + "\n")
     timings = [t.model_dump_json() for round in range(5) for arm in plan.arms for t in [_timing(arm, round, rng)]]
     (home / "timings.jsonl").write_text("\n".join(timings) + "\n")
+    if options.pictures:
+        write_thumbnails(home, plan.data.fingerprint)
     return plan
 
 
@@ -298,10 +299,11 @@ def _write_files(folder: Path, stage: PlannedStage, top1: float, rng: np.random.
     (folder / "curves.json").write_text(curves.model_dump_json())
     (folder / "spec.json").write_text(json.dumps(stage.spec))
     (folder / "log.txt").write_text("epoch 12 done\n")
-    np.savez(folder / "predictions.npz", **predictions(top1, np.random.default_rng(derive_seed(folder.name))))  # type: ignore[arg-type]
+    columns = predictions(top1, np.random.default_rng(derive_seed(folder.name)))
+    np.savez(folder / "predictions.npz", **columns)  # type: ignore[arg-type]
     if pictures:
         kinds = {strategy["kind"] for strategy in stage.spec["strategies"]}
-        (folder / "batches.png").write_bytes(_sheet("mixup" in kinds))
+        write_run_pictures(folder, "mixup" in kinds, columns)
 
 
 def predictions(top1: float, rng: np.random.Generator, num_images: int = 460) -> dict[str, np.ndarray]:
@@ -323,18 +325,3 @@ def predictions(top1: float, rng: np.random.Generator, num_images: int = 460) ->
         "brier": (confidence**2 - 2 * true_class_prob + 1).astype(np.float32),
     }
     return {f"val/{name}": column for name, column in columns.items()}
-
-
-def _sheet(blended: bool) -> bytes:
-    rng = np.random.default_rng(3)
-    y, x = np.mgrid[0:48, 0:48] / 48
-    tiles = [
-        np.stack([np.sin(a * x * 6 + b) * 0.5 + 0.5, np.cos(b * y * 5) * 0.5 + 0.5, (x + y) / 2], -1)
-        for a, b in rng.uniform(0.5, 3, (8, 2))
-    ]
-    if blended:
-        tiles = [0.7 * a + 0.3 * b for a, b in zip(tiles, tiles[1:] + tiles[:1], strict=True)]
-    sheet = np.concatenate([np.concatenate(tiles[:4], 1), np.concatenate(tiles[4:], 1)], 0)
-    buffer = io.BytesIO()
-    Image.fromarray((sheet * 255).astype(np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -33,7 +33,6 @@ def test_files_that_a_run_did_not_leave_are_none(home: Path) -> None:
     failed = (study.plan.arm("-smoothing").final.stage_hash, 2)
     assert study.curves(failed) is None
     assert study.predictions(failed) is None
-    assert study.batches_png(failed) is None
     assert study.log(failed) == ""
     assert study.finished(failed) is None
 

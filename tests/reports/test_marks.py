@@ -49,7 +49,7 @@ def test_what_does_not_fit_becomes_a_character_each_and_failed_and_running_arms_
 def test_many_seeds_are_counted() -> None:
     many: list[Mark] = []
     for mark, number in NUMBERS.items():
-        many += [mark] * number
+        many.extend(mark for _ in range(number))
     assert grid_lines([arm("bare", *many)], 80) == ["bare ✓17/20 ✕2"]
 
 

@@ -48,18 +48,37 @@ def join(parts: Iterable[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
-def drawing(content: Markup, *, height: float, label: str, css: str) -> Markup:
-    """A drawing as wide as its place on the page, with the text alternative."""
+def drawing(content: Markup, *, height: float, label: str, css: str, told: str = "", width: str = "100%") -> Markup:
+    """A drawing as wide as its place on the page, or as `width` says, with the text alternative.
+
+    `label` names it; `told` is what a reader who cannot see it must hear beside that.
+    """
     return Markup(
-        '<svg class="{}" width="100%" height="{}" role="img" aria-label="{}"><title>{}</title>{}</svg>'
-    ).format(css, height, label, label, content)
+        '<svg class="{}" width="{}" height="{}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>'
+    ).format(css, width, height, label, label, _described(told), content)
 
 
-def picture(content: Markup, *, width: float, height: float, label: str, css: str) -> Markup:
+def picture(content: Markup, *, width: float, height: float, label: str, css: str, told: str = "") -> Markup:
     """A drawing with coordinates of its own, scaled as a whole: for curves, which percentages cannot draw."""
-    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
-        css, width, height, label, label, content
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>').format(
+        css, width, height, label, label, _described(told), content
     )
+
+
+def hatch(left: float, top: float, width: float, height: float, *, gap: float = 9) -> Markup:
+    """Slanted lines over a rectangle. Drawn one by one: a pattern would need an id that may clash on the page."""
+    strokes: list[str] = []
+    shift = gap / 2 - height
+    while shift < width:
+        x, y = max(0.0, shift), max(0.0, -shift)
+        reach = min(width - x, height - y)
+        strokes.append(f"M{left + x:g} {top + y:g}l{reach:g} {reach:g}")
+        shift += gap
+    return Markup('<path d="{}" class="hatch"/>').format("".join(strokes))
+
+
+def _described(words: str) -> Markup:
+    return Markup("<desc>{}</desc>").format(words) if words else Markup("")
 
 
 def line(x1: str, y1: float | str, x2: str, y2: float | str, css: str) -> Markup:
@@ -98,3 +117,8 @@ def percent(position: float) -> str:
 def number(value: float) -> str:
     """A tick's label without trailing zeros."""
     return f"{value:g}"
+
+
+def shortened(words: str, letters: int) -> str:
+    """Words that fit, cut with an ellipsis where they do not; the whole belongs into a title."""
+    return words if len(words) <= letters else f"{words[: letters - 1]}…"

@@ -1,6 +1,8 @@
+from collections.abc import Sequence
+
 import pytest
 
-from ablations.designs import Auto, lay_out, plain_groups
+from ablations.designs import Auto, Cell, lay_out, plain_groups
 from pipeline.spec.errors import SpecError
 from tests.ablations.designs.reference import NESTED
 
@@ -87,3 +89,16 @@ def test_the_number_to_raise_max_runs_to_is_enough_with_controls_and_noise_runs(
     assert "at least 21 runs, more than the 20 that max_runs leaves" in str(caught.value)
     layout = lay_out(Auto(), groups, ("placebo",), num_seeds=3, max_runs=28, num_beside=4)
     assert 3 * len(layout.cells) + 4 == 28
+
+
+def test_stages_before_an_arm_count_as_runs() -> None:
+    """An arm with c has a teacher, the same one in all of them: 8 arms and 1 teacher with three seeds."""
+    groups = plain_groups("abc")
+
+    def num_stages(cells: Sequence[Cell]) -> int:
+        return len(cells) + any("c" in cell.factors for cell in cells)
+
+    layout = lay_out(Auto(), groups, (), num_seeds=3, max_runs=27, num_stages=num_stages)
+    assert "8 arms, 27 runs with 3 seeds, earlier stages included; few factors" in layout.notes[0]
+    smaller = lay_out(Auto(), groups, (), num_seeds=3, max_runs=26, num_stages=num_stages)
+    assert "auto chose add_one_in" in smaller.notes[0] and len(smaller.cells) == 5

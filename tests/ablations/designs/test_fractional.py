@@ -101,13 +101,13 @@ def test_generators_are_read_with_names_and_signs() -> None:
 @pytest.mark.parametrize(
     ("generators", "match"),
     [
-        (("z=ab",), "generator 'z=ab': expected a factor"),
-        (("d=az",), r"such as 'd = a\*b'; factors are a, b, c, d"),
-        (("d",), "generator 'd': expected a factor"),
+        (("z=ab",), "design.generators: 'z=ab': 'z' is no factor; they are a, b, c, d"),
+        (("d=az",), "'az' is no factor"),
+        (("d",), r"'d': expected a factor, .* such as 'd = a\*b'; factors are a, b, c, d"),
         (("d=",), "expected a factor"),
-        (("d=ad",), "every factor may be in it once"),
-        (("d=aab",), "every factor may be in it once"),
-        (("d=ab", "d=ac"), "d has two generators"),
+        (("d=ad",), "d is in it twice; every factor may be in it once"),
+        (("d=aab",), "a is in it twice; every factor may be in it once"),
+        (("d=ab", "d=ac"), "design.generators: d has two"),
         (("c=ab", "d=ac"), "uses c, which has a generator of its own"),
         (("d=a",), r"I = a\*d, so that these factors are never told apart"),
         (("c=ab", "d=ab"), r"I = c\*d"),
@@ -132,3 +132,12 @@ def test_sizes_that_cannot_be() -> None:
         lay_out(Fractional(resolution=8), many, ())
     with pytest.raises(SpecError, match="8,192 cells are more than 4,096"):
         lay_out(Fractional(cells=8192), many, ())
+
+
+def test_a_resolution_that_no_fraction_has_is_said_to_be_all_combinations() -> None:
+    layout = lay_out(Fractional(resolution=9), plain_groups("abc"), ())
+    assert len(layout.cells) == 8
+    assert layout.notes[1] == (
+        "resolution IX was asked for, and no part of them has it: the design is full_factorial by another name"
+    )
+    assert not any("was asked for" in note for note in lay_out(Fractional(resolution=3), plain_groups("abc"), ()).notes)

@@ -10,7 +10,7 @@ const probe = {
     for (const svg of document.querySelectorAll("svg:not(svg svg)")) {
       if (!svg.getClientRects().length) continue;  // not shown at this width
       const box = svg.getBoundingClientRect();
-      const marks = [...svg.querySelectorAll("line, path, circle, rect, polyline, polygon, text")];
+      const marks = [...svg.querySelectorAll("line, path, circle, rect, polyline, polygon, text, use")];
       const drawn = marks.some((mark) => { const b = mark.getBoundingClientRect(); return b.width + b.height > 0; });
       if (box.width < 8 || box.height < 8 || !drawn) found.push(svg.outerHTML.slice(0, 200));
     }
@@ -23,7 +23,8 @@ const probe = {
     for (const text of document.querySelectorAll("svg text")) {
       const shown = text.getBoundingClientRect();
       if (!text.textContent.trim() || !shown.height) continue;
-      const scale = text.getScreenCTM().a;
+      const matrix = text.getScreenCTM();
+      const scale = Math.hypot(matrix.a, matrix.b);  // of text that leans, too
       const size = parseFloat(getComputedStyle(text).fontSize) * scale;
       if (size < least_px) found.push(`${size.toFixed(1)} px: ${text.textContent}`);
     }

@@ -152,8 +152,12 @@ def test_the_recipe_can_be_taken_along(browser: Chromium, report: Path, may_writ
         assert yaml.safe_load(taken)["schedule"]["kind"] == "cosine"
 
 
-def test_paper_gets_everything(browser: Chromium, report: Path) -> None:
+def test_paper_gets_everything_but_the_buttons(browser: Chromium, report: Path) -> None:
     with browser.page(report, *DESKTOP) as page:
+        page.call("Emulation.setEmulatedMedia", media="print")
+        assert page.run("document.querySelector('[data-copy]').getClientRects().length") == 0
+        page.run("document.querySelector('#effects details').open = true")
+        assert page.run("document.querySelector('#effects th button').getClientRects().length") == 1, "a heading"
         paper = page.pdf()
         assert page.run("[...document.querySelectorAll('details')].every((part) => part.open)")
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) > 3

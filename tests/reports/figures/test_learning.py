@@ -3,15 +3,20 @@ from pathlib import Path
 
 from pipeline.spec.records import Curves
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.page.figures.learning import LEFT, RIGHT, draw_learning
+from reports.analysis.learning import analyse_learning
+from reports.page.figures.learning import LEFT, RIGHT, By, Panel, draw_learning
 from reports.records.load import RunId, StudyData, load_study
 from reports.scale import scale_of
 from tests.reports.fixtures import Options, write_home
 
 
+def drawn(study: StudyData, metric: str = "top1", by: By = "epoch") -> tuple[Panel, ...]:
+    return draw_learning(analyse_learning(study, scale_of(metric)), "bare", scale_of(metric), by)
+
+
 def test_each_arm_has_its_seeds_thin_their_mean_bold_and_bare_behind(tmp_path: Path) -> None:
     write_home(tmp_path, Options(pictures=False))
-    panels = {panel.arm: panel for panel in draw_learning(load_study(tmp_path, "clothing-tricks"), scale_of("top1"))}
+    panels = {panel.arm: panel for panel in drawn(load_study(tmp_path, "clothing-tricks"))}
     assert len(panels) == 14
     assert panels["-smoothing"].num_seeds == 2  # one diverged
     for name, panel in panels.items():
@@ -22,7 +27,7 @@ def test_each_arm_has_its_seeds_thin_their_mean_bold_and_bare_behind(tmp_path: P
 
 def test_the_bold_line_is_the_mean_of_the_thin_ones(tmp_path: Path) -> None:
     write_home(tmp_path, Options(pictures=False))
-    panel = draw_learning(load_study(tmp_path, "clothing-tricks"), scale_of("top1"))[0]
+    panel = drawn(load_study(tmp_path, "clothing-tricks"))[0]
     lines = re.findall(r'points="([^"]+)" class="curve (thin|bold)"', panel.svg)
     last = {kind: [] for kind in ("thin", "bold")}
     for points, kind in lines:
@@ -32,7 +37,7 @@ def test_the_bold_line_is_the_mean_of_the_thin_ones(tmp_path: Path) -> None:
 
 def test_no_curves_no_panels(tmp_path: Path) -> None:
     write_home(tmp_path, Options(pictures=False))
-    assert draw_learning(load_study(tmp_path, "clothing-tricks"), scale_of("brier")) == ()
+    assert drawn(load_study(tmp_path, "clothing-tricks"), metric="brier") == ()
 
 
 def test_the_last_epoch_ends_at_the_right_edge_however_few_there_are() -> None:
@@ -43,7 +48,7 @@ def test_the_last_epoch_ends_at_the_right_edge_however_few_there_are() -> None:
         data=DataSummary(fingerprint="f", class_names=("a", "b"), num_samples={}),
     )  # fmt: skip
     study = StudyData(plan, {}, [], TwoEpochs())
-    (panel,) = draw_learning(study, scale_of("top1"))
+    (panel,) = drawn(study)
     points = re.search(r'points="([^"]+)" class="curve bold"', panel.svg)
     assert points and [float(point.split(",")[0]) for point in points[1].split()] == [LEFT, RIGHT]
 
