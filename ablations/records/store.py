@@ -22,11 +22,8 @@ from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
-<<<<<<< HEAD
 from pipeline.spec.versions import version_fault
-=======
 from reports.records.load import nearest_text
->>>>>>> 54a27d7d4008e2de68c5e858184351f4b2557e74
 
 RunId = tuple[str, int]
 """(stage hash, seed): the whole identity, of which a run key is the short form."""
@@ -130,17 +127,13 @@ def read_plan(home: Home, study: str) -> StudyPlan:
     """
     path = home.plan(study)
     if not path.is_file():
-<<<<<<< HEAD
-        raise RecordError(f"no study {study!r} in {home.root}; it has {', '.join(list_studies(home)) or 'none'}")
-    content = path.read_bytes()
-    if fault := version_fault(content):
-        raise RecordError(f"{path}: {fault}")
-=======
         known = list_studies(home)
         raise RecordError(
             f"no study {study!r} in {home.root}{nearest_text(study, known)}; it has {', '.join(known) or 'none'}"
         )
->>>>>>> 54a27d7d4008e2de68c5e858184351f4b2557e74
+    content = path.read_bytes()
+    if fault := version_fault(content):
+        raise RecordError(f"{path}: {fault}")
     try:
         return StudyPlan.model_validate_json(content)
     except ValidationError as error:
