@@ -70,6 +70,9 @@ def report(
             typer.echo(str(write(found, target)))
         except OSError as error:
             raise unwritable(target, error) from error
+        if found.mlflow is not None and not from_mlflow:
+            where = found.mlflow.report_url or found.mlflow.command
+            typer.echo(f"MLflow has the report as of the last run or sync: {where}; ablate sync renews it", err=True)
         return
     text = study_text(found, fmt)
     if out is None:

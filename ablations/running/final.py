@@ -11,15 +11,16 @@ from ablations.planning.plan import build_plan
 from ablations.planning.planned import Planned
 from ablations.records import store
 from ablations.records.home import Home
+from ablations.running.cluster import connect
 from ablations.running.lanes import cluster_size
-from ablations.running.runner import connect, job_of, precision_of_hardware
+from ablations.running.runner import job_of, precision_of_hardware
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.data.stream import StreamShare
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import FinalScore, Status
 from pipeline.training.job import StageJob, utc_now
-from pipeline.training.predict import score_run
+from pipeline.training.score import score_run
 from pipeline.training.team import Team
 from reports.analysis.study import analyse
 from reports.records.load import load_study

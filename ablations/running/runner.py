@@ -1,13 +1,12 @@
 """Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
 
 import json
-import logging
-import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 import torch
@@ -15,38 +14,25 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches
+from ablations.planning.stage_checks import check_prepared
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
 from ablations.running.board import Board
+from ablations.running.cluster import connect, has_cluster
 from ablations.running.display import Progress, duration
+from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import cluster_size, size_lanes
 from ablations.running.queue import StageQueue, State, queue_actor
-from ablations.running.watch import Interrupts, watch
+from ablations.running.watch import watch
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.data.thumbnails import make_thumbnails
 from pipeline.spec.records import Status
 from pipeline.training.job import StageJob, TimingJob
-from pipeline.training.memory import KEEP_MEMORY
 from pipeline.training.precision import resolve_precision
 from reports.page.html import write_report
-from reports.records.load import load_study
-
-# Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
-# end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
-# Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
-LOCAL_RAY = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
-    "RAY_idle_worker_killing_time_threshold_ms": "30000",
-    "RAY_enable_metrics_collection": "false",
-    "RAY_task_events_report_interval_ms": "0",
-    "RAY_num_workers_soft_limit": "64",
-    "RAY_worker_maximum_startup_concurrency": "8",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
-}
+from reports.records.load import StudyData, load_study
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +46,6 @@ class Outcome:
     already_done: bool
     unprojected: int
     reason: str
-
-
-def has_cluster() -> bool:
-    """Whether the environment names a running Ray cluster."""
-    return bool(os.environ.get("RAY_ADDRESS"))
-
-
-def connect() -> None:
-    """Join the cluster that the environment names, or start Ray on this machine."""
-    if ray.is_initialized():
-        return
-    for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
-        os.environ.setdefault(name, value)
-    if has_cluster():
-        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
-    else:
-        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
 
 
 def precision_of_hardware(precision: str) -> str:
@@ -174,7 +141,7 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
         if not home.thumbnails(handles[key].fingerprint).is_file():
             store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
-        check_batches(run.spec, len(handles[run.data_key].train.rows), f"arm {run.arms[0]}, stage {run.stage.name}")
+        check_prepared(run.spec, handles[run.data_key], f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
 
 
@@ -207,11 +174,8 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
         snapshot = watch(sizes, queue, recorder, handles, progress, interrupts)
-        study = load_study(home.root, planned.plan.study)
-        write_report(study, report)
-        ray.get(recorder.finish.remote(str(report)))
-        progress.note("writing the rest to MLflow ...")
-        flushed: Flushed = ray.get(recorder.flush.remote())
+        progress.note("writing the rest to MLflow, and the report ...")
+        flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
         snapshot.counts,
         interrupts.count > 0,
@@ -221,6 +185,20 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         flushed.unprojected,
         flushed.reason,
     )
+
+
+def write_and_show_report(
+    recorder: Any, home: Home, study: str, write: Callable[[StudyData, Path], Path] = write_report
+) -> Flushed:
+    """Have MLflow show every run, write the report with links to them, and have MLflow keep that too."""
+    try:
+        ray.get(recorder.locate.remote())
+        flushed: Flushed = ray.get(recorder.flush.remote())
+    finally:  # whoever interrupts a slow MLflow still gets a report
+        write(load_study(home.root, study), home.report(study))
+    ray.get(recorder.finish.remote(str(home.report(study))))
+    # A server that has just given up on a run is not waited for a second time; the report is among what it lacks.
+    return ray.get(recorder.flush.remote()) if not flushed.unprojected else flushed
 
 
 def _same_plan(home: Home, planned: Planned) -> bool:

@@ -1,11 +1,8 @@
 """Watches the lanes of one invocation until they have nothing left to do, or somebody stops them."""
 
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import ray
 import torch
 
 from ablations.running.display import Progress
+from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import Lanes, LaneSizes
 from ablations.running.queue import LostRun, Snapshot, State
 from pipeline.data.handle import DataHandle
@@ -22,31 +20,6 @@ from pipeline.training.environment import environment
 from pipeline.training.job import failed_result
 
 POLL_S = 0.5
-
-
-class Interrupts:
-    """Ctrl-C or SIGTERM once: finish what is running. Twice: stop now."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @contextmanager
-    def caught(self) -> Iterator["Interrupts"]:
-        """Install the handlers; only the main thread may."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.count += 1
-        if self.count >= 2:
-            raise KeyboardInterrupt
 
 
 def watch(

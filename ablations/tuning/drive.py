@@ -5,25 +5,27 @@ import time
 from collections.abc import Sequence
 
 import ray
-from reports.page.tuning import write_tuning
 
 from ablations.records import store
 from ablations.records.home import Home
-from ablations.records.recorder import Flushed, recorder_actor
+from ablations.records.recorder import recorder_actor
 from ablations.running.board import Board
+from ablations.running.cluster import connect
 from ablations.running.display import Progress
+from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import cluster_size, size_lanes
 from ablations.running.queue import Snapshot, StageQueue, State, queue_actor
 from ablations.running.runner import Outcome as Ended
-from ablations.running.runner import connect, job_of, prepare_all, usable
+from ablations.running.runner import job_of, prepare_all, usable, write_and_show_report
 from ablations.running.stages import BUSY_S, Change
-from ablations.running.watch import Interrupts, watch
+from ablations.running.watch import watch
 from ablations.tuning.ask import Later, NewTrial, Over, next_step
 from ablations.tuning.history import Outcome, winner
 from ablations.tuning.rungs import Promotion
 from ablations.tuning.study import TuningStudy
 from pipeline.spec.records import HIGHER_IS_BETTER, RunRecord, Status
 from pipeline.spec.study import Arm
+from reports.page.tuning import write_tuning
 from reports.records.load import load_study
 
 POLL_S = 0.1  # a lane that has nothing to do waits for the next look
@@ -165,10 +167,8 @@ def tune(study: TuningStudy, home: Home) -> Ended:
         put([*known, *first])
         finish_search()
         snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, feed, POLL_S)
-        write_tuning(load_study(home.root, plan.study), report)
-        ray.get(recorder.finish.remote(str(report)))
-        progress.note("writing the rest to MLflow ...")
-        flushed: Flushed = ray.get(recorder.flush.remote())
+        progress.note("writing the rest to MLflow, and the report ...")
+        flushed = write_and_show_report(recorder, home, plan.study, write_tuning)
     seconds = time.monotonic() - start
     return Ended(snapshot.counts, interrupts.count > 0, report, seconds, False, flushed.unprojected, flushed.reason)
 

@@ -1,17 +1,34 @@
 """The experiment as a person writes it, and the stages it stands for."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.experiment import StageList, StageSpec, Training
+from pipeline.recipes.base import RecipeConfig
+from pipeline.recipes.born_again import BornAgainConfig
+from pipeline.recipes.noisy_student import NoisyStudentConfig
+from pipeline.recipes.pretrain import PretrainConfig
+from pipeline.recipes.pseudo_label import PseudoLabelConfig
+from pipeline.recipes.ssl_pretrain import SslPretrainConfig
 from pipeline.recipes.teacher_student import TeacherStudentConfig
 from pipeline.spec.card import Card
 from pipeline.strategies import CATALOGUE
 from pipeline.strategies.custom import load_trick
 
-AnyRecipe = TeacherStudentConfig  # becomes a union discriminated by `kind` with the second recipe
-RECIPES: dict[str, type[AnyRecipe]] = {"teacher_student": TeacherStudentConfig}
+AnyRecipe = Annotated[
+    TeacherStudentConfig
+    | BornAgainConfig
+    | PseudoLabelConfig
+    | NoisyStudentConfig
+    | PretrainConfig
+    | SslPretrainConfig,
+    Field(discriminator="kind"),
+]
+
+RECIPES: dict[str, type[RecipeConfig]] = {
+    recipe.model_fields["kind"].default: recipe for recipe in get_args(get_args(AnyRecipe)[0])
+}
 
 
 def _known_recipes(value: Any) -> Any:

@@ -93,7 +93,9 @@ class RunRecord(Frozen):
     stage: str = Field(description="name of the stage in its trial: main, teacher ...")
     status: Status
     metrics: dict[str, float] = Field(
-        default={}, description="final values, named <role>/<metric>: val/top1, val/nll, train/loss ...; top1 in 0..1"
+        default={},
+        description="final values, named <role>/<metric>: val/top1, val/nll, train/loss ...; top1 in 0..1. Of a stage "
+        "without labels: val/knn_top1, val/probe_top1, val/feature_spread, val/effective_rank",
     )
     cost: Cost | None = None
     environment: Environment
@@ -101,6 +103,7 @@ class RunRecord(Frozen):
     skipped_images: int = 0
     finished_at: str = Field(description="UTC, ISO 8601")
     failure: Failure | None = None
+    warnings: tuple[str, ...] = Field((), description="what a reader must know about a run that finished")
 
     @model_validator(mode="after")
     def _failure_iff_failed(self) -> Self:
@@ -128,6 +131,7 @@ class Curves(Frozen):
 class TimingRecord(Frozen):
     """Steps of one stage timed while no other lane works. Compare only rounds of one `block`."""
 
+    schema_version: Literal[1] = 1
     block: str
     round: int
     stage_hash: str

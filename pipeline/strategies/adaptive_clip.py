@@ -7,12 +7,13 @@ from timm.utils.agc import adaptive_clip_grad
 from torch import nn
 
 from pipeline.models.structure import head_names
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Adaptive gradient clipping",
     family="optimization",
+    tasks=ANY_TASK,
     idea="Shorten the gradient of an output unit when it is long compared with the unit's own weights.",
     formula="g_i' = g_i min(1, factor max(|w_i|, eps) / |g_i|) for each row i of a kernel; the head is left alone",
     paper=Paper(

@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pipeline.data.index import EpochPlan
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="Alternating flip",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Mirror each image by chance in the first epoch and then in turns: two epochs show it both ways.",
     formula="flip(epoch) = coin(image) XOR (epoch mod 2)",
     paper=Paper(title="94% on CIFAR-10 in 3.29 Seconds on a Single GPU", year=2024, arxiv="2404.00498"),

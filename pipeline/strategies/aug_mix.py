@@ -10,13 +10,14 @@ from pydantic import Field
 from pipeline.data.auto_ops import ENHANCING, GEOMETRIC, AutoOp, Space, apply_op, drawn
 from pipeline.data.ops import Colour, Interpolation, colour_of, to_array, to_tensor
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 ONLY_ONE = "both are a full policy over the same operations; together they distort twice"
 CARD = Card(
     title="AugMix",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Blend each image with randomly weighted chains of one to three operations, against corrupted images.",
     formula="x' = m x + (1 - m) sum_i w_i chain_i(x),  m ~ Beta(alpha, alpha),  w ~ Dirichlet(alpha)",
     paper=Paper(

@@ -8,13 +8,14 @@ import numpy as np
 from pipeline.data.auto_ops import AutoOp, Space, apply_ops, drawn, softened
 from pipeline.data.ops import Colour, Interpolation, colour_of
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 ONLY_ONE = "both are a full policy over the same operations; together they distort twice"
 CARD = Card(
     title="AutoAugment",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Apply one of 25 pairs of operations, whose kinds, probabilities and magnitudes were searched on another set.",
     formula="(op1, p1, m1), (op2, p2, m2) ~ U(25 pairs); apply each with its probability",
     paper=Paper(title="AutoAugment: Learning Augmentation Policies from Data", year=2018, arxiv="1805.09501"),

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from pipeline.data.ops import blurred
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 LEAST_SHARE = 0.05  # of the widest blur: SimCLR's sigma runs from 0.1 to 2.0 pixels
 CARD = Card(
     title="Gaussian blur",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Blur some images, so that the finest detail cannot be relied on.",
     formula="sigma ~ U(0.05, 1) * max_sigma_frac * side, with probability `prob`",
     paper=Paper(

@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from pipeline.models.blur_pool import FilterSize, Shortcuts, with_blur_pool
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Blur pooling",
     family="architecture",
+    tasks=ANY_TASK,
     idea="Run layers of stride 2 at stride 1, blur their output with a small binomial filter, and then skip pixels.",
     formula="strided(f)(x) becomes every second pixel of blur(f(x))",
     paper=Paper(title="Making Convolutional Networks Shift-Invariant Again", year=2019, arxiv="1904.11486"),

@@ -6,12 +6,13 @@ from pydantic import Field
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Gradient clipping by norm",
     family="optimization",
+    tasks=ANY_TASK,
     idea="Shorten the gradient of the whole network to a largest length, without turning it.",
     formula="g' = g min(1, max_norm / (|g| + 1e-6))",
     paper=Paper(title="On the difficulty of training Recurrent Neural Networks", year=2013, arxiv="1211.5063"),

@@ -6,12 +6,13 @@ from pydantic import Field
 from torch import nn
 from torch.nn.utils import clip_grad_value_
 
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Gradient clipping by value",
     family="optimization",
+    tasks=ANY_TASK,
     idea="Cut every component of the gradient to a range around zero.",
     formula="g' = max(-max_value, min(max_value, g)), component by component",
     paper=Paper(title="Generating Sequences With Recurrent Neural Networks", year=2013, arxiv="1308.0850"),

@@ -1,19 +1,21 @@
 """Colour jitter: vary brightness, contrast, saturation and hue of each image."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.data.ops import functional, to_array, to_tensor
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.base import ADDED_LATER
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Colour jitter",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Scale each image's brightness, contrast and saturation by random factors and shift its hue, in random order.",
     formula="factor ~ U(max(0, 1 - a), 1 + a) for each amount a; hue shift ~ U(-hue, hue) of the colour circle",
     paper=Paper(
@@ -62,12 +64,15 @@ class JitterColours:
     """Draws an order and four numbers for each image."""
 
     amounts: tuple[float, ...]  # by AMOUNTS
+    prob: float = 1.0
     name: str = "color_jitter"
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:  # noqa: D102
         amounts = tuple(amount * strength for amount in self.amounts)
-        jitter = draw_jitter(amounts, rng)
-        return jittered(image, jitter, tuple(amount > 0 for amount in amounts)) if any(amounts) else image
+        jitter, coin = draw_jitter(amounts, rng), rng.random()
+        if not any(amounts) or coin >= self.prob:
+            return image
+        return jittered(image, jitter, tuple(amount > 0 for amount in amounts))
 
 
 class ColorJitter(Strategy["ColorJitterConfig"]):
@@ -75,7 +80,7 @@ class ColorJitter(Strategy["ColorJitterConfig"]):
 
     def row_transforms(self) -> tuple[RowTransform, ...]:  # noqa: D102 - the hook's own docstring
         c = self.config
-        return (JitterColours((c.brightness, c.contrast, c.saturation, c.hue)),)
+        return (JitterColours((c.brightness, c.contrast, c.saturation, c.hue), c.prob),)
 
 
 class ColorJitterConfig(StrategyConfig):
@@ -86,6 +91,7 @@ class ColorJitterConfig(StrategyConfig):
     contrast: float = Field(0.4, ge=0, le=1, description="the same")
     saturation: float = Field(0.4, ge=0, le=1, description="the same")
     hue: float = Field(0.0, ge=0, le=0.5, description="largest shift, as a share of the colour circle; 0: leave it out")
+    prob: Annotated[float, ADDED_LATER] = Field(1.0, gt=0, le=1, description="share of the images that are changed")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = ColorJitter
 

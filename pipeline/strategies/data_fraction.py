@@ -9,12 +9,13 @@ from pydantic import Field
 from pipeline.data.draws import uniforms
 from pipeline.data.index import TrainIndex
 from pipeline.spec.base import derive_seed
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Data fraction",
     family="sampling",
+    tasks=ANY_TASK,
     idea="Keep a share of the training samples of each class, and leave the other splits as they are.",
     formula="the round(frac n_c) samples of class c with the smallest draws; a smaller share lies inside a larger one",
     paper=Paper(title="Deep Learning Scaling is Predictable, Empirically", year=2017, arxiv="1712.00409"),

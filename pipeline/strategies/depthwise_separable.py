@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from pipeline.models.depthwise import with_separable_convs
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Depthwise separable convolutions",
     family="architecture",
+    tasks=ANY_TASK,
     idea="Split every full convolution, but the first, into a filter per channel and a 1x1 mix of the channels.",
     formula="k k C D weights become k k C + C D",
     paper=Paper(

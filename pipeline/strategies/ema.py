@@ -8,12 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="EMA of the weights",
     family="averaging",
+    tasks=ANY_TASK,
     idea="Let a copy of the network follow the weights slowly, and evaluate and keep that copy.",
     formula="v = d v + (1 - d) w after each step, d_s = min(decay, 1 - (1 + s)^-warmup_power), s: updates before",
     paper=Paper(

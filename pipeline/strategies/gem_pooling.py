@@ -7,12 +7,13 @@ from pydantic import Field
 from torch import nn
 
 from pipeline.models.pooling import GeM, with_gem
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import ParamOptions, Strategy, StrategyConfig
 
 CARD = Card(
     title="Generalized-mean pooling",
     family="heads",
+    tasks=ANY_TASK,
     idea="Pool by a power mean whose exponent is learned, so that strong activations count more than in an average.",
     formula="f_c = (mean over pixels of max(x_c, 1e-6)^p)^(1/p)",
     paper=Paper(title="Fine-tuning CNN Image Retrieval with No Human Annotation", year=2017, arxiv="1711.02512"),

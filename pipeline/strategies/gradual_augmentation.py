@@ -6,12 +6,13 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from pipeline.data.index import EpochPlan
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Gradual augmentation",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Weaken crops and other augmentations of single images at first, and raise them to full strength linearly.",
     formula="strength(p) = from + (1 - from) min(1, p / until_frac)",
     paper=Paper(title="EfficientNetV2: Smaller Models and Faster Training", year=2021, arxiv="2104.00298"),

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from pipeline.data.ops import grey
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Random grayscale",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Show some images without their colours, so that shape and texture must do.",
     formula="x' = 0.2989 R + 0.587 G + 0.114 B in all channels, with probability `prob`",
     paper=Paper(

@@ -8,12 +8,13 @@ from timm.optim import Lookahead as TimmLookahead
 from torch import nn
 from torch.optim import Optimizer
 
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Lookahead",
     family="optimization",
+    tasks=ANY_TASK,
     idea="Let the optimizer run k steps ahead, then move slow weights a share of the way and start again from there.",
     formula="slow = slow + alpha (fast - slow), fast = slow, every k steps",
     paper=Paper(title="Lookahead Optimizer: k steps forward, 1 step back", year=2019, arxiv="1907.08610"),

@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import ParamOptions, Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="No decay on norms and biases",
     family="optimization",
+    tasks=ANY_TASK,
     idea="Weight decay pulls kernels and matrices only, so that scales and offsets are free to be what they must be.",
     formula="weight decay = 0 for every bias and every parameter of one dimension",
     paper=Paper(

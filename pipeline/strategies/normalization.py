@@ -6,12 +6,13 @@ from pydantic import Field
 from torch import nn
 
 from pipeline.models.norms import NormKind, with_norm
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="Normalization",
     family="architecture",
+    tasks=ANY_TASK,
     idea="Replace batch norm: by group or layer norm, by nothing but its affine part, by fixed statistics, or by "
     "statistics over all workers.",
     formula="group: y = w (x - m_g) / sqrt(v_g + eps) + b, mean and variance over a group of channels of one image",

@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipeline.spec.base import derive_seed
-from pipeline.spec.card import Card
+from pipeline.spec.card import ANY_TASK, Card
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Placebo",
     family="controls",
+    tasks=ANY_TASK,
     idea="Change nothing but the root of the random streams (weights, order, crops). Expect: no evidence of an effect.",
     helps_when="Always worth an arm: if the placebo 'helps', do not trust the other verdicts either.",
     pitfalls=(

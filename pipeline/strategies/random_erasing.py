@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 
 from pipeline.data.ops import Box, Colour, colour_of, erased
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Random erasing",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Paint over a rectangle of random area, aspect and place in some images, so that no single part decides.",
     formula="area ~ U(min, max) H W, log aspect ~ U(log min, log max), with probability `prob`",
     paper=Paper(title="Random Erasing Data Augmentation", year=2017, arxiv="1708.04896"),

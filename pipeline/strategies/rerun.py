@@ -2,12 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.spec.card import Card
+from pipeline.spec.card import ANY_TASK, Card
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Rerun",
     family="controls",
+    tasks=ANY_TASK,
     idea="Change nothing at all: the same seed once more, as a run of its own. Expect: the same numbers bit for bit.",
     helps_when="Worth one run of every study: if the numbers differ, the machine itself adds noise.",
     pitfalls=("Where kernels are not deterministic (most GPUs by default), it differs by that noise, and by no more.",),

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from pipeline.data.ops import Colour, colour_of, rotated
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Rotation",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Turn each image around its centre by an angle drawn evenly, and fill the corners with the data's mean.",
     formula="angle ~ U(-max_deg, max_deg), bilinear",
     paper=Paper(

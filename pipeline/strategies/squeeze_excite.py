@@ -6,12 +6,13 @@ from pydantic import Field
 from torch import nn
 
 from pipeline.models.squeeze_excite import with_squeeze_excite
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Squeeze and excitation",
     family="architecture",
+    tasks=ANY_TASK,
     idea="Behind every block, average each channel, and scale the channels by a small network of these averages.",
     formula="y = x sigmoid(W2 relu(W1 mean(x)))",
     paper=Paper(title="Squeeze-and-Excitation Networks", year=2017, arxiv="1709.01507"),

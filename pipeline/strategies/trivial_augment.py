@@ -8,13 +8,14 @@ import numpy as np
 from pipeline.data.auto_ops import ENHANCING, GEOMETRIC, AutoOp, Space, apply_ops, drawn, softened
 from pipeline.data.ops import Colour, Interpolation, colour_of
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 ONLY_ONE = "both are a full policy over the same operations; together they distort twice"
 CARD = Card(
     title="TrivialAugment",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Apply one of fourteen operations at a magnitude drawn evenly from a wide range: nothing to tune.",
     formula="op ~ U(14 operations), m ~ U(0 .. 30)",
     paper=Paper(

@@ -7,12 +7,13 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.transforms import RowTransform
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
 
 CARD = Card(
     title="Vertical flip",
     family="augmentation",
+    tasks=ANY_TASK,
     idea="Turn each image upside down with some probability, so that up and down are alike to the network.",
     formula="x'[i, j] = x[H - 1 - i, j] with probability `prob`",
     paper=Paper(

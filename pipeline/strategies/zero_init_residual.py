@@ -6,12 +6,13 @@ from pydantic import Field
 from torch import nn
 
 from pipeline.models.residual import with_branch_scale
-from pipeline.spec.card import Card, Paper
+from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig, TrainingFields
 
 CARD = Card(
     title="Zero-initialised residuals",
     family="architecture",
+    tasks=ANY_TASK,
     idea="Start the scale of the last norm of every residual branch at zero, so that the network starts shallow.",
     formula="y = x + g F(x), g = 0 at the start",
     paper=Paper(title="Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", year=2017, arxiv="1706.02677"),

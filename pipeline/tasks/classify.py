@@ -6,14 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.spec.base import Frozen
-from pipeline.types import Batch, LossTerms
+from pipeline.tasks.base import Peers, Task
+from pipeline.types import Batch, LossFn, LossTerms
 
 
-class Classify(Frozen):
+class Classify(Task):
     """Cross-entropy between the targets' and the network's class probabilities."""
 
     kind: Literal["classify"] = "classify"
+
+    def loss_fn(self, peers: Peers) -> LossFn:  # noqa: D102 - as its base
+        del peers  # each sample counts for itself
+        return cross_entropy
 
 
 def cross_entropy(logits: Tensor, batch: Batch) -> LossTerms:

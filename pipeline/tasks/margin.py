@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from pipeline.spec.card import Card
-from pipeline.types import Batch, LossTerms
+from pipeline.types import Batch, LossFn, LossTerms
 
-LossFn = Callable[[Tensor, Batch], LossTerms]
 Margin = Callable[[Tensor], Tensor]  # cosine of the true class -> what stands in its place
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.data.handle import DataHandle
 from pipeline.data.plan import train_batches
 from pipeline.data.stream import StreamShare, open_stream
-from pipeline.training.evaluate import summarize_probs
+from pipeline.training.evaluate import all_metrics, summarize_probs
 from pipeline.training.feed import Feed
 from pipeline.training.job import StageJob
 from pipeline.training.precision import number_format
@@ -26,7 +26,9 @@ class Closed:
 
     model: nn.Module
     predictions: dict[str, np.ndarray]
+    metrics: dict[str, float]  # of val, by name
     notes: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
 
 def needs_closing(setup: Setup) -> bool:
@@ -49,7 +51,7 @@ def close_stage(
         share: what this rank's stream may use.
     """
     spec, chain = job.spec, setup.chain
-    plan = replace(setup.plans[last_epoch], epoch=last_epoch + 1)
+    plan = replace(setup.plans[last_epoch], epoch=last_epoch + 1, pool_ratio=0)
     passes = list(
         train_batches(setup.index, plan, spec.budget.num_shards, chain.seed, team.rank, team.world_size)
         if chain.uses("finish")
@@ -73,7 +75,8 @@ def close_stage(
             team.average_buffers(model)
         predictor = Predictor(chain, setup.precision, team)
         if not chain.uses("calibrate"):
-            return Closed(model, predictor.predictions(model, feed, "val", plan.epoch, len(evals)), {})
+            predictions = predictor.predictions(model, feed, "val", plan.epoch, len(evals))
+            return Closed(model, predictions, all_metrics(predictions), {})
         parts: dict[int, torch.Tensor] = {}
         mine = predictor.logits(model, feed, "val", plan.epoch, len(evals))
         for part in team.gather({number: logits.cpu() for number, logits in mine.items()}):
@@ -82,6 +85,6 @@ def close_stage(
         labels = torch.from_numpy(data.evals["val"].labels.copy())
         calibrated = chain.calibrate(model, logits, labels)
         predictions = summarize_probs(calibrated.logits.softmax(dim=1), labels)
-        return Closed(calibrated.model, predictions, calibrated.notes)
+        return Closed(calibrated.model, predictions, all_metrics(predictions), calibrated.notes)
     finally:
         stream.close()

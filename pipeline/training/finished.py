@@ -5,11 +5,11 @@ import json
 import numpy as np
 
 from pipeline.data.handle import DataHandle
+from pipeline.models.helpers import num_kept_parameters
 from pipeline.result import StageResult
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training.closing import Closed
 from pipeline.training.environment import environment
-from pipeline.training.evaluate import all_metrics
 from pipeline.training.explain import explain_or_say_why
 from pipeline.training.footprint import footprint
 from pipeline.training.history import History
@@ -25,7 +25,7 @@ def finished_result(
     """Built by every rank alike, but for the heat maps, which rank 0 makes."""
     train = {name: values[-1] for name, values in history.series.items() if name.startswith("train/")}
     notes = {f"final/{name}": value for name, value in closed.notes.items()}
-    val = {f"val/{name}": value for name, value in all_metrics(closed.predictions).items()}
+    val = {f"val/{name}": value for name, value in closed.metrics.items()}
     spec = job.spec
     cost = footprint(spec.model, spec.strategies, data.num_classes, spec.data.image_size_px)
     record = RunRecord(
@@ -39,7 +39,7 @@ def finished_result(
             busy_s=history.busy_s,
             data_wait_s=history.wait_s,
             eval_s=history.eval_s,
-            num_parameters=sum(p.numel() for p in setup.network.model.parameters()),
+            num_parameters=num_kept_parameters(setup.network.model),
             num_workers=team.world_size,
             num_epochs=len(history.epoch),
             forward_gflops=cost.edited.gflops if cost.edited else None,
@@ -50,11 +50,12 @@ def finished_result(
         data_fingerprint=data.fingerprint,
         skipped_images=data.num_skipped,
         finished_at=utc_now(),
+        warnings=closed.warnings,
     )
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in closed.predictions.items()}}
     heat: dict[str, np.ndarray] = {}
-    if team.rank == 0:
+    if team.rank == 0 and spec.task.judged_by == "logits":  # a heat map is of a class's evidence
         heat, why_not = explain_or_say_why(closed.model, spec, data, closed.predictions, team.device)
         history.log += [why_not] if why_not else []
     return StageResult(

@@ -8,15 +8,18 @@ from typing import Any
 import timm
 from pydantic import TypeAdapter
 
-from pipeline.experiment import Strategies
+from pipeline.experiment import StageSpec, Strategies
 from pipeline.models.probe import Probe, probe
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.model import AnyModel, Timm
 from pipeline.strategies.base import StrategyConfig
+from pipeline.tasks.base import Task
+from pipeline.tasks.catalogue import AnyTask
 from pipeline.training.network import fresh_model
 
 _MODEL: TypeAdapter[AnyModel] = TypeAdapter(AnyModel)
 _STRATEGIES: TypeAdapter[Any] = TypeAdapter(Strategies)
+_TASK: TypeAdapter[Any] = TypeAdapter(AnyTask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,30 @@ def check_network(
     editors = _editors(strategies)
     if editors and (fault := _fault(spec, editors, num_classes, size_px)):
         raise Impossible(f"strategies: {' and '.join(config.key for config in editors)}: {fault}")
+
+
+def check_task(stage: StageSpec, num_classes: int) -> None:
+    """Refuse a task that cannot work on the stage's network. Call it when the network itself was found to be fine.
+
+    Raises:
+        Impossible: with what the task says.
+    """
+    editors = _STRATEGIES.dump_json(tuple(_editors(stage.strategies))).decode()
+    model, task = _MODEL.dump_json(stage.model).decode(), stage.task.model_dump_json()
+    if fault := _task_fault(model, editors, task, num_classes, stage.data.image_size_px):
+        raise Impossible(f"stage {stage.name!r}: {fault}")
+
+
+@lru_cache(maxsize=512)  # every arm of a grid asks
+def _task_fault(model_json: str, strategies_json: str, task_json: str, num_classes: int, size_px: int) -> str:
+    spec, strategies = _MODEL.validate_json(model_json), _STRATEGIES.validate_json(strategies_json)
+    task: Task = _TASK.validate_json(task_json)
+    plain = fresh_model(spec, strategies, spec.head_size(num_classes), seed=0)
+    try:
+        task.network(plain, size_px)
+    except SpecError as error:
+        return str(error)
+    return ""
 
 
 def _fault(spec: AnyModel, editors: Sequence[StrategyConfig], num_classes: int, size_px: int) -> str | None:

@@ -4,27 +4,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from torch import nn
 
 from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
-from pipeline.data.plan import eval_batches, stage_batches
+from pipeline.data.plan import stage_batches
 from pipeline.data.stream import StreamShare, open_stream
+from pipeline.models.helpers import kept_weights
 from pipeline.result import StageResult
 from pipeline.strategies.base import Decision
 from pipeline.training import checkpoint
 from pipeline.training.closing import Closed, close_stage, needs_closing
-from pipeline.training.evaluate import quick_metrics
+from pipeline.training.examine import Examined, examiner_of
 from pipeline.training.feed import Feed
 from pipeline.training.finished import finished_result
 from pipeline.training.history import History
 from pipeline.training.job import StageJob
-from pipeline.training.predict import Predictor
 from pipeline.training.resume import restore, save_if_due
 from pipeline.training.setup import Setup, build_setup
 from pipeline.training.sheet import batch_strip
-from pipeline.training.step import train_step
+from pipeline.training.step import edited_batch, train_step
 from pipeline.training.sums import EpochSums
 from pipeline.training.team import Team
 
@@ -62,8 +61,9 @@ def train_epoch(setup: Setup, plan: EpochPlan, feed: Feed, history: History, tea
         batches = [feed.take("train", plan.epoch)[1] for _ in setup.my_shards]
         if i == 0 and plan.image_size_px not in history.image_size_px:
             # The first shard once more through the strategies: pure, with its own random stream.
-            edited = setup.chain.edit_batch(batches[0], first, setup.my_shards[0])
-            history.strips.append(batch_strip(edited, feed.mean, feed.std, plan.epoch))
+            edited = edited_batch(setup, batches[0], first, setup.my_shards[0])
+            with_targets = setup.task.uses_labels
+            history.strips.append(batch_strip(edited, feed.mean, feed.std, plan.epoch, with_targets=with_targets))
         sums.add(train_step(setup, batches, plan, i, team), first + i)
         history.lr.append(max(group["lr"] for group in setup.optimizer.param_groups))
         if (i + 1) % CHECK_EVERY_STEPS == 0:
@@ -95,7 +95,8 @@ def train_stage(
     """
     trained = train_network(job, data, team, share, watch)
     if team.rank == 0:
-        checkpoint.save_atomically({"model": trained.model.state_dict()}, job.model_path(job.key))
+        kept = kept_weights(job.spec.task.plain_network(trained.model))
+        checkpoint.save_atomically({"model": kept}, job.model_path(job.key))
     return trained.result
 
 
@@ -107,15 +108,13 @@ def train_network(
     setup = build_setup(job, data, team)
     history, first_epoch = restore(job, setup, team.device)
     writer = checkpoint.CheckpointWriter(job.checkpoint, job.checkpoint_interval_s)
-    split, seed = data.evals["val"], setup.chain.seed
-    plan = (setup.index, [split], setup.plans[first_epoch:], budget, spec.data.eval_size_px, seed)
+    examiner, seed = examiner_of(job, data, setup, team), setup.chain.seed
+    plan = (setup.index, examiner.splits, setup.plans[first_epoch:], budget, spec.data.eval_size_px, seed)
     planned = stage_batches(*plan, team.rank, team.world_size)
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), seed, data.prepared, share)
     feed = Feed(stream, spec, data.num_classes, team.device)
-    num_eval = len(list(eval_batches(split, 0, 1, budget.eval_batch_size, team.rank, team.world_size)))
-    predictor = Predictor(setup.chain, setup.precision, team)
     kept: nn.Module = setup.network.model
-    predictions: dict[str, np.ndarray] = {}
+    examined = Examined({}, {}, 0.0)
     epoch = first_epoch
     resumed_busy_s, resumed_wait_s, start = history.busy_s, history.wait_s, time.perf_counter()
     try:
@@ -124,19 +123,21 @@ def train_network(
             sums = train_epoch(setup, plan_e, feed, history, team)
             eval_start = time.perf_counter()
             kept = kept_model(setup, epoch, team)
-            predictions = predictor.predictions(kept, feed, "val", epoch, num_eval)
+            examined = examiner.examine(kept, feed, epoch)
             now = time.perf_counter()
             history.eval_s += now - eval_start
             history.busy_s, history.wait_s = resumed_busy_s + now - start, resumed_wait_s + feed.wait_s
-            history.samples_seen += setup.num_steps[epoch] * plan_e.batch_size
+            history.samples_seen += setup.num_steps[epoch] * plan_e.images_per_step
             losses = sums.means(team, setup.num_steps[epoch])
-            val = {f"val/{name}": value for name, value in quick_metrics(predictions).items()}
+            val = {f"val/{name}": value for name, value in examined.metrics.items()}
             history.add_epoch(epoch, plan_e.image_size_px, {f"train/{k}": v for k, v in losses.items()} | val)
             history.log.append(
-                f"epoch {epoch + 1}/{budget.epochs} {plan_e.image_size_px}px loss {losses['loss']:.4f} val top1 "
-                f"{val['val/top1']:.4f} nll {val['val/nll']:.4f} {history.busy_s:.1f}s (waited {history.wait_s:.1f}s)"
+                f"epoch {epoch + 1}/{budget.epochs} {plan_e.image_size_px}px loss {losses['loss']:.4f} val "
+                f"{' '.join(f'{name} {value:.4f}' for name, value in examined.metrics.items())} "
+                f"{history.busy_s:.1f}s (waited {history.wait_s:.1f}s)"
             )
-            watch(EpochReport(epoch + 1, budget.epochs, losses["loss"], val["val/top1"]))
+            history.log += examined.warnings
+            watch(EpochReport(epoch + 1, budget.epochs, losses["loss"], examined.accuracy))
             setup.rate.after_eval(val)
             if setup.chain.after_eval(val) is Decision.STOP and epoch + 1 < budget.epochs:
                 history.log.append(f"stopped after epoch {epoch + 1} of {budget.epochs}")
@@ -146,8 +147,10 @@ def train_network(
     finally:
         stream.close()
         writer.wait()
-    closed = Closed(kept, predictions, {})
+    history.log += setup.chain.remarks()
     if needs_closing(setup):
         closed = close_stage(job, data, setup, kept, epoch, team, share)
         history.busy_s = resumed_busy_s + time.perf_counter() - start
+    else:
+        closed = Closed(kept, examined.predictions, examiner.conclude(examined), {}, examined.warnings)
     return Trained(finished_result(job, data, setup, history, closed, team), closed.model)

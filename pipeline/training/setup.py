@@ -7,20 +7,25 @@ import torch
 from torch.optim import Optimizer
 
 from pipeline.data.handle import DataHandle
-from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.index import EpochPlan, TrainIndex, without_labels
 from pipeline.data.plan import shards_of, steps_per_epoch
+from pipeline.experiment import StageSpec
+from pipeline.spec.base import derive_seed
+from pipeline.spec.data import FullImage
 from pipeline.spec.errors import SpecError
-from pipeline.strategies.base import LossFn, StageContext
-from pipeline.strategies.chain import Chain
-from pipeline.tasks.classify import cross_entropy
-from pipeline.training.initial import initial_model, load_run_model
+from pipeline.strategies.base import StageContext
+from pipeline.strategies.chain import Chain, overrides
+from pipeline.tasks.base import Task
+from pipeline.training.initial import initial_model, load_teacher
 from pipeline.training.job import StageJob
-from pipeline.training.network import Network
+from pipeline.training.labelling import label_pool
+from pipeline.training.network import Network, placed
 from pipeline.training.optimizer import build_optimizer, param_options
 from pipeline.training.precision import Resolved, gradient_scaler, resolve_precision
 from pipeline.training.schedule import RateControl
 from pipeline.training.shards import ShardBuffers
 from pipeline.training.team import Team
+from pipeline.types import LossFn
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Setup:
 
     network: Network
     chain: Chain
+    task: Task
     loss_fn: LossFn
     optimizer: Optimizer
     rate: RateControl
@@ -42,6 +48,21 @@ class Setup:
     precision: Resolved
 
 
+def views_are_fixed(spec: StageSpec) -> bool:
+    """Whether every training image is always shown in one and the same way.
+
+    True only where nothing can change an image: no crop or flip that draws, and no strategy that edits images, batches
+    or plans, even if this one would leave the pixels alone.
+    """
+    augment = spec.data.augment
+    editing = ("row_transforms", "edit_batch", "plan_epoch")
+    return (
+        isinstance(augment.crop, FullImage)
+        and augment.horizontal_flip_prob == 0
+        and not any(overrides(config.trick.runtime, hook) for config in spec.strategies for hook in editing)
+    )
+
+
 def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
     """The stage's strategies at work."""
     spec = job.spec
@@ -50,8 +71,10 @@ def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
         num_classes=spec.model.head_size(data.num_classes),
         num_epochs=spec.budget.epochs,
         device=team.device,
-        load_stage_model=lambda name: load_run_model(job, job.ancestors[name], data.num_classes, team.device),
+        load_teacher=lambda ref: load_teacher(job, ref, data.num_classes, team.device),
+        label_pool=lambda name, soft: label_pool(job, data, team, name, soft, lambda j: build_chain(j, data, team)),
         mean_rgb=spec.data.mean,
+        num_fixed_rows=len(data.ids) if views_are_fixed(spec) else 0,
     )
     return Chain(spec.strategies, context)
 
@@ -67,9 +90,17 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     for config in spec.strategies:
         if reason := config.team_fault(spec, team.world_size, team.device.type):
             raise SpecError(f"strategies: {config.kind}: {reason}")
+    if reason := spec.task.team_fault(spec, team.world_size):
+        raise SpecError(f"task: {reason}")
     chain = build_chain(job, data, team)
     index = chain.edit_dataset(data.train)
-    plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size)
+    index = index if spec.task.uses_labels else without_labels(index)
+    plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size, spec.task.num_views)
+    if not len(index.pool.rows) and any(plan.pool_ratio for plan in plans):
+        raise SpecError(
+            "data: no unlabelled image is left, but a strategy learns from them; lower data.labeled_frac, or point "
+            "data.unlabeled at a folder of images that are not in val or test"
+        )
     num_steps = [steps_per_epoch(len(index.rows), plan.batch_size) for plan in plans]
     if min(num_steps) < 1:
         largest = max(plan.batch_size for plan in plans)
@@ -78,14 +109,18 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
             f"budget.batch_size={spec.budget.batch_size}{grown} is larger than the training split "
             f"({len(index.rows)} images); lower it"
         )
-    model = initial_model(job, chain.seed, data.num_classes, team.device)
+    plain = initial_model(job, chain.seed, data.num_classes, team.device)
+    torch.manual_seed(derive_seed(chain.seed, "init", "task"))
+    model = placed(spec.task.network(plain, spec.data.image_size_px), team.device, spec.memory_format)
+    chain.add_helpers(model)
     optimizer = build_optimizer(spec.optimizer, model, chain.edit_params(param_options(spec.optimizer, model), model))
     precision = resolve_precision(spec.precision, team.device.type)
     my_shards = shards_of(team.rank, team.world_size, spec.budget.num_shards)
     return Setup(
         network=Network(model, team, spec.compile),
         chain=chain,
-        loss_fn=chain.wrap_loss(cross_entropy),
+        task=spec.task,
+        loss_fn=chain.wrap_loss(spec.task.loss_fn(team)),
         optimizer=chain.wrap_optimizer(optimizer),
         rate=RateControl(spec.schedule, optimizer, spec.budget.epochs),
         scaler=gradient_scaler(precision, team.device.type),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,7 @@ def train_step(setup: Setup, batches: Sequence[Batch], plan: EpochPlan, i: int, 
     step = setup.first_step[plan.epoch] + i
     setup.network.train_mode()
     setup.rate.set(plan.epoch + i / setup.num_steps[plan.epoch], plan.lr_scale)
-    edited = [setup.chain.edit_batch(batch, step, shard) for shard, batch in zip(setup.my_shards, batches, strict=True)]
+    edited = [edited_batch(setup, batch, step, shard) for shard, batch in zip(setup.my_shards, batches, strict=True)]
 
     def backward() -> LossTerms:
         setup.optimizer.zero_grad(set_to_none=True)
@@ -48,6 +49,12 @@ def train_step(setup: Setup, batches: Sequence[Batch], plan: EpochPlan, i: int, 
     return terms
 
 
+def edited_batch(setup: Setup, batch: Batch, step: int, shard: int) -> Batch:
+    """A shard as it is trained on: after the strategies, with what the task draws for it."""
+    rng = np.random.default_rng(derive_seed(setup.chain.seed, "task", step, shard))
+    return setup.task.prepare(setup.chain.edit_batch(batch, step, shard), rng)
+
+
 def _backward(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> LossTerms:
     """Accumulate the gradients of all shards, each with its own batch statistics and its own dropout."""
     wrapped, shards = setup.network.wrapped, setup.my_shards
@@ -56,7 +63,7 @@ def _backward(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> 
         setup.shards.enter(shard)
         torch.manual_seed(derive_seed(setup.chain.seed, "forward", step, shard))  # dropout and its kin
         with team.no_sync(wrapped, last=shard == shards[-1]), number_format(setup.precision, team.device.type):
-            terms = setup.loss_fn(wrapped(batch.images).float(), batch)
+            terms = setup.loss_fn(setup.task.forward(wrapped, batch).float(), batch)
             loss = torch.stack(list(terms.values())).sum() / len(shards)
             setup.scaler.scale(loss).backward()
         for name, term in terms.items():

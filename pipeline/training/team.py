@@ -10,6 +10,22 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 
+class _Join(torch.autograd.Function):
+    """Gathers rows; a row's gradient is the sum of what all ranks found for it."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, team: "Team") -> Tensor:
+        ctx.team = team
+        parts = [torch.empty_like(values) for _ in range(team.world_size)]
+        dist.all_gather(parts, values.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = ctx.team.sum(gradients[0])
+        return total.chunk(ctx.team.world_size)[ctx.team.rank], None
+
+
 @dataclass(frozen=True, slots=True)
 class Team:
     """Rank and size of a worker group, and its device."""
@@ -44,6 +60,10 @@ class Team:
         values: list[Any] = [None] * self.world_size
         dist.all_gather_object(values, value)
         return values
+
+    def join(self, values: Tensor) -> Tensor:
+        """[n, D] of each rank -> [ranks * n, D] in rank order. Gradients flow back to the rank that a row came from."""
+        return values if self.world_size == 1 else _Join.apply(values, self)
 
     @torch.no_grad()
     def average_buffers(self, model: nn.Module) -> None:

@@ -17,7 +17,8 @@ from tests.ablations.grids import grid
 NAMES = sorted(catalogue())
 CONFIGS = {**CATALOGUE, **RECIPES, **SCHEDULES, **OPTIMIZERS}
 BASE = {
-    "data": {"kind": "digits", "augment": {"horizontal_flip_prob": 0.5}},  # or there is nothing to alternate
+    # Without flips there is nothing to alternate, and without hidden labels nothing to label.
+    "data": {"kind": "digits", "augment": {"horizontal_flip_prob": 0.5}, "labeled_frac": 0.9},
     "model": {"kind": "timm", "name": "resnet10t"},
     "schedule": {"kind": "constant"},
     "budget": {"epochs": 30, "batch_size": 20},
@@ -169,3 +170,8 @@ def test_the_card_of_a_strategy_of_ones_own_is_that_of_its_target() -> None:
     assert f"brighten: {{strategies: [{{kind: custom, target: '{target}'}}]}}" in " ".join(" ".join(lines).split())
     with pytest.raises(SpecError, match="no_such_module"):
         card_lines("no_such_module:X")
+
+
+def test_a_card_says_in_which_other_stages_a_strategy_works() -> None:
+    assert "also in stages that pre-train without labels: mae, simclr, simmim" in words_of(card_lines("color_jitter"))
+    assert "also in" not in words_of(card_lines("mixup"))

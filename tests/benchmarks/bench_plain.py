@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import v2
 
-from ablations.running.runner import connect
+from ablations.running.cluster import connect
 from pipeline.data.handle import make_handle
 from pipeline.data.listing import Listing
 from pipeline.data.prepare import prepare

@@ -27,8 +27,9 @@ from ablations.planning.planned import Planned
 from ablations.records.home import Home
 from ablations.records.store import append_record, read_records
 from ablations.records.study_runs import study_runs
+from ablations.running.cluster import connect
 from ablations.running.queue import Epoch, StageQueue, State, Stop, Train, queue_actor
-from ablations.running.runner import connect, finished_keys, job_of
+from ablations.running.runner import finished_keys, job_of
 from pipeline.data.listing import Listing, ReadChunk
 from pipeline.spec.records import Cost, Environment, RunRecord, Status
 from pipeline.training.job import StageJob

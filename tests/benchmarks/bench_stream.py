@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
-from ablations.running.runner import connect
+from ablations.running.cluster import connect
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.index import EpochPlan
 from pipeline.data.plan import train_batches

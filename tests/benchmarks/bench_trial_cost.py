@@ -20,7 +20,8 @@ from ablations.grid.spec import parse_grid
 from ablations.planning.plan import build_plan
 from ablations.records.home import Home
 from ablations.records.store import read_records
-from ablations.running.runner import connect, run_study
+from ablations.running.cluster import connect
+from ablations.running.runner import run_study
 
 GRID = {
     "study": "trial-cost",

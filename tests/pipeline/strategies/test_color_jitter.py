@@ -50,3 +50,16 @@ def test_amounts_that_do_nothing_are_refused() -> None:
         ColorJitterConfig(brightness=0, contrast=0, saturation=0)
     with pytest.raises(ValidationError, match="hue"):
         ColorJitterConfig(hue=0.6)
+
+
+def test_a_share_of_the_images_is_left_alone_and_the_others_get_the_same_draws() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)
+
+    def edited(prob: float) -> np.ndarray:
+        jitter = JitterColours((0.4, 0.4, 0.4, 0.0), prob)
+        return np.stack([jitter(image, np.random.default_rng([5, i]), 1.0) for i, image in enumerate(images)])
+
+    always, sometimes = edited(1.0), edited(0.3)
+    touched = (sometimes != images).any(axis=(1, 2, 3))
+    assert np.array_equal(sometimes[touched], always[touched])
+    assert abs(touched.mean() - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 300)

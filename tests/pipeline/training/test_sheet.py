@@ -70,6 +70,29 @@ def test_values_outside_the_range_are_clipped() -> None:
     assert picture is not None and (pixels_of(picture) == 255).all()
 
 
+def test_views_of_one_image_lie_beside_each_other_without_a_target() -> None:
+    """A batch has all first views before all second ones."""
+    levels = torch.tensor([10, 20, 30, 40, 50, 110, 120, 130, 140, 150])
+    images = (levels.float()[:, None, None, None] / 255).expand(-1, 3, 4, 4)
+    labels = torch.zeros(10, dtype=torch.int64)
+    batch = Batch(images, labels, one_hot(labels, 2), num_views=2)
+    strip = batch_strip(batch, torch.zeros(3), torch.ones(3), 0, with_targets=False)
+    picture = batch_picture([strip])
+    assert picture is not None
+    assert pixels_of(picture)[0, ::4, 0].tolist() == [10, 110, 20, 120, 30, 130, 40, 140]
+    assert all(tile.targets == () and tile.each_other == 0 for tile in picture.sheets.sheets[0].tiles)
+
+
+def test_what_a_task_hides_is_grey() -> None:
+    labels = torch.zeros(1, dtype=torch.int64)
+    mask = torch.tensor([[True, False, False, True]])
+    batch = Batch(torch.ones(1, 3, 4, 4), labels, one_hot(labels, 2), mask=mask)
+    picture = batch_picture([batch_strip(batch, torch.zeros(3), torch.ones(3), 0)])
+    assert picture is not None
+    top, bottom = [128, 128, 255, 255], [255, 255, 128, 128]
+    assert pixels_of(picture)[..., 0].tolist() == [top, top, bottom, bottom]
+
+
 def test_no_batch_no_picture() -> None:
     assert batch_picture([]) is None
 

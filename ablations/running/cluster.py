@@ -1,0 +1,41 @@
+"""Ray: the cluster that the environment names, or one started on this machine."""
+
+import logging
+import os
+
+import ray
+
+from pipeline.training.memory import KEEP_MEMORY
+
+# Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
+# end the idle ones after a second and pay for new ones at every stage. Nobody looks at the metrics and events of such a
+# Ray, while each of its processes spends time on them (all together take a tenth of two cores from training).
+LOCAL_RAY = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # Ray's 15 lets any other program push training aside
+    "RAY_idle_worker_killing_time_threshold_ms": "30000",
+    "RAY_enable_metrics_collection": "false",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_num_workers_soft_limit": "64",
+    "RAY_worker_maximum_startup_concurrency": "8",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
+}
+
+
+def has_cluster() -> bool:
+    """Whether the environment names a running Ray cluster."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def connect() -> None:
+    """Join the cluster that the environment names, or start Ray on this machine."""
+    if ray.is_initialized():
+        return
+    for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
+        os.environ.setdefault(name, value)
+    if has_cluster():
+        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
+    else:
+        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
