@@ -38,7 +38,7 @@ def group_values(values: Sequence[float]) -> np.ndarray | None:
 
 
 def variance_share(
-    groups: Sequence[int] | np.ndarray, scores: Sequence[float], level: float = 0.95
+    groups: Sequence[int] | np.ndarray, scores: Sequence[float] | np.ndarray, level: float = 0.95
 ) -> VarianceShare | None:
     """Omega squared of the ranks, and the interval of the share from the noncentral F (Steiger 2004).
 

@@ -11,6 +11,7 @@ from ablations.tuning.history import Outcome, TrialSoFar
 from ablations.tuning.propose import Space, draw, grid_points, propose
 from pipeline.spec.base import derive_seed
 from pipeline.spec.tuning import (
+    AnyRange,
     AnySearch,
     Choice,
     GridSearch,
@@ -21,7 +22,7 @@ from pipeline.spec.tuning import (
     Uniform,
 )
 
-SPACE: Space = {
+SPACE: dict[str, AnyRange] = {
     "rate": LogUniform(low=1e-4, high=1.0),
     "share": Uniform(low=-1.0, high=1.0),
     "depth": Integer(low=1, high=4),
