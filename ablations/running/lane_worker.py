@@ -24,6 +24,7 @@ from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
+from pipeline.training.scrub import scrubbed
 from pipeline.training.team import Team
 from pipeline.training.timing import time_stages
 
@@ -117,7 +118,7 @@ class _Worker:
         except Exception as error:
             if self._team.world_size > 1 or isinstance(error, torch.AcceleratorError):
                 # The other ranks may sit in a collective, or the device is unusable: a fresh group is the way out.
-                self.call("fault", f"rank {self._team.rank}: {type(error).__name__}: {error}")
+                self.call("fault", scrubbed(f"rank {self._team.rank}: {type(error).__name__}: {error}"))
                 raise
             if isinstance(error, torch.OutOfMemoryError):
                 torch.cuda.empty_cache()
