@@ -32,7 +32,7 @@ def test_nearest_neighbours_vote_as_those_of_scikit_learn(neighbours: int) -> No
     reference = KNeighborsClassifier(
         n_neighbors=min(neighbours, 150),
         metric="cosine",
-        weights=lambda distances: np.exp((1 - distances) / KNN_TEMPERATURE),
+        weights=lambda far: np.exp((1 - far) / KNN_TEMPERATURE),  # type: ignore[arg-type] - its stub knows names only
     ).fit(features.numpy(), labels.numpy())
     got = knn_probs(queries, features, labels, 3, neighbours)
     torch.testing.assert_close(
