@@ -103,10 +103,8 @@ class FeatureExaminer:
     def examine(self, model: nn.Module, feed: Feed, epoch: int) -> Examined:  # noqa: D102 - as its protocol
         self._reference, self._val = (self._features(model, feed, split, epoch) for split in self.splits)
         near = knn_probs(self._val, self._reference, self._labels(0), self.data.num_classes)
-        predictions, spread = (
-            summarize_probs(near, self._labels(1)),
-            spread_of(self._val[:: -(-len(self._val) // NUM_SPREAD)]),
-        )
+        predictions = summarize_probs(near, self._labels(1))
+        spread = spread_of(self._val[:: -(-len(self._val) // NUM_SPREAD)])  # evenly: rows may stand by class
         accuracy = quick_metrics(predictions)["top1"]
         metrics = {
             "knn_top1": accuracy,
