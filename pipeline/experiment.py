@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.spec.base import Frozen, content_hash, identity_dump
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import Impossible, SpecError
-from pipeline.spec.links import AnyInit, FromFile, FromStage, Pretrained, Scratch
+from pipeline.spec.links import AnyInit, FromStage, Pretrained, Scratch, is_unseen, networks_in
 from pipeline.spec.model import AnyModel, Timm
 from pipeline.spec.optim import AnyOptimizer, Budget, Compile, MemoryFormat, Precision
 from pipeline.spec.schedule import AnySchedule, Constant
@@ -131,12 +131,13 @@ class StageSpec(Training):
         """
         dump = identity_dump(self)
         del dump["name"]
-        if isinstance(self.init, Pretrained) or (isinstance(self.init, FromFile) and self.init.sha256 is None):
-            raise SpecError(
-                f"stage {self.name}: init of kind {self.init.kind} has no sha256 yet, and what weights hold is part of "
-                "the identity; plan the stage first, or give `from_file` the sha256 of its file"
-            )
-        dump["init"].pop("path", None)  # its sha256 stands in for it
+        teachers = [network.weights for strategy in self.strategies for network in networks_in(strategy)]
+        for where, weights in [("init", self.init), *(("teacher", weights) for weights in teachers)]:
+            if is_unseen(weights):
+                raise SpecError(
+                    f"stage {self.name}: {where} of kind {weights.kind} has no sha256 yet, and what weights hold is "
+                    "part of the identity; plan the stage first, or give `from_file` the sha256 of its file"
+                )
         seen_by_fingerprint = ("path", "classes", "labeled_frac", "unlabeled")
         dump["data"] = {k: v for k, v in dump["data"].items() if k not in seen_by_fingerprint}
         dump["data"]["fingerprint"] = fingerprint
@@ -144,18 +145,21 @@ class StageSpec(Training):
             strategy["version"] = config.trick.version
             if config.trick is not config:  # whoever wrote it may name stages in any field
                 strategy["needs"] = [ancestors[name] for name in config.needs()]
-        replaced = _replace_refs(dump, ancestors)
+        replaced = _replaced(dump, ancestors)
         return content_hash({"identity_version": IDENTITY_VERSION, "stage": replaced})
 
 
-def _replace_refs(value: Any, ancestors: dict[str, str]) -> Any:
+def _replaced(value: Any, ancestors: dict[str, str]) -> Any:
+    """Stages by the hashes that stand for their names; files without their path, for which their sha256 stands."""
     if isinstance(value, dict):
+        if value.get("kind") == "from_file":
+            value = {k: v for k, v in value.items() if k != "path"}
         return {
-            k: ancestors[v] if k == "stage" and isinstance(v, str) and v in ancestors else _replace_refs(v, ancestors)
+            k: ancestors[v] if k == "stage" and isinstance(v, str) and v in ancestors else _replaced(v, ancestors)
             for k, v in value.items()
         }
     if isinstance(value, list):
-        return [_replace_refs(item, ancestors) for item in value]
+        return [_replaced(item, ancestors) for item in value]
     return value
 
 

@@ -19,6 +19,7 @@ class Batch:
     weights: Tensor | None = None  # [N] float, each sample's weight in the loss; None: all alike
     num_views: int = 1  # V: rows are views, all samples' first views before all second ones; N counts rows
     mask: Tensor | None = None  # [N, P] bool, patches (row by row) that a task hides from the network; None: none
+    rows: Tensor | None = None  # [N] int64, where in the data each image comes from; None: nowhere that is known
 
 
 LossFn = Callable[[Tensor, Batch], LossTerms]

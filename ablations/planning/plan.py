@@ -100,8 +100,7 @@ class _Builder:
             scanned = self._scans.of(stage.data)
             where = f"arm {name}, stage {stage.name}"
             check_stage(stage, scanned, self._grid.resources.workers_per_trial, where)
-            start = self._starts.of(stage, len(scanned.listing.class_names), f"{where}: init")
-            stage = stage.model_copy(update={"init": start})
+            stage = self._starts.resolved(stage, len(scanned.listing.class_names), where)
             needs = {need: hashes[need] for need in stage.needs()}
             stage_hash = stage.identity(scanned.fingerprint, needs)
             hashes[stage.name] = stage_hash

@@ -14,7 +14,7 @@ from pipeline.models.pretrained import fetch, pretrained_tag
 from pipeline.models.weights import checked_sha256, load_part, read_weights
 from pipeline.spec.base import content_hash
 from pipeline.spec.errors import Impossible, ResourceError
-from pipeline.spec.links import AnyInit, FromFile, Pretrained
+from pipeline.spec.links import AnyInit, FromFile, NetworkRef, Pretrained, with_networks
 from pipeline.spec.model import AnyModel, Timm
 
 SAFETENSORS = ".safetensors"
@@ -32,20 +32,40 @@ class Starts:
         self._cache = cache
         self._known: dict[tuple[AnyInit, AnyModel, int], FromFile | Impossible] = {}
 
-    def of(self, stage: StageSpec, num_classes: int, where: str) -> AnyInit:
-        """The stage's `init` as workers get it: weights from outside become a file with its sha256.
+    def resolved(self, stage: StageSpec, num_classes: int, where: str) -> StageSpec:
+        """The stage as workers get it: whatever it reads from outside has become a file with its sha256.
+
+        Raises:
+            SpecError: weights cannot be had, or are not those that were pinned.
+            Impossible: they do not fit the network, or timm has none for it.
+            ResourceError: the cache cannot be written.
+        """
+
+        def looked_at(network: NetworkRef) -> NetworkRef:
+            found = self._of(network.weights, network.model, num_classes, f"{where}: teacher.weights")
+            return network.model_copy(update={"weights": found})
+
+        return stage.model_copy(
+            update={
+                "init": self._of(stage.init, stage.model, num_classes, f"{where}: init"),
+                "strategies": tuple(with_networks(strategy, looked_at) for strategy in stage.strategies),
+            }
+        )
+
+    def _of(self, wanted: AnyInit, model: AnyModel, num_classes: int, where: str) -> AnyInit:
+        """Starting weights as workers get them.
 
         Raises:
             SpecError: weights cannot be had, or are not those that were pinned.
             Impossible: they do not fit the network, or timm has none for it; only the reason, without `where`.
             ResourceError: the cache cannot be written.
         """
-        if not isinstance(stage.init, FromFile | Pretrained):
-            return stage.init
-        key = (stage.init, stage.model, num_classes)
+        if not isinstance(wanted, FromFile | Pretrained):
+            return wanted
+        key = (wanted, model, num_classes)
         if key not in self._known:
             try:
-                self._known[key] = self._look(stage.init, stage.model, num_classes, where)
+                self._known[key] = self._look(wanted, model, num_classes, where)
             except Impossible as error:
                 self._known[key] = error
         found = self._known[key]
@@ -57,13 +77,15 @@ class Starts:
         if isinstance(init, FromFile):
             found = self._kept(init.model_copy(update={"path": str(Path(init.path).expanduser().resolve())}), where)
         else:
-            assert isinstance(model, Timm), "the spec has checked it"
+            if not isinstance(model, Timm):
+                raise Impossible(f"timm has no pretrained weights for model.kind={model.kind}; start from_file")
             tag = pretrained_tag(model, init.tag, where)
             name = content_hash([model.model_dump(mode="json", exclude={"num_classes"}), tag])
             if self._cache is None:
                 return FromFile(path=f"{model.name}.{tag}", part=init.part, sha256=name)
             found = _fetched(model, tag, self._cache, name, where).model_copy(update={"part": init.part})
-        load_part(build_model(model, num_classes), read_weights(Path(found.path), where), found.part, "init")
+        network, weights = build_model(model, model.head_size(num_classes)), read_weights(Path(found.path), where)
+        load_part(network, weights, found.part, where.rpartition(": ")[2])
         return found
 
     def _kept(self, init: FromFile, where: str) -> FromFile:

@@ -20,7 +20,7 @@ from pipeline.data.stream import StreamShare
 from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import FinalScore, Status
 from pipeline.training.job import StageJob, utc_now
-from pipeline.training.predict import score_run
+from pipeline.training.score import score_run
 from pipeline.training.team import Team
 from reports.analysis.study import analyse
 from reports.records.load import load_study

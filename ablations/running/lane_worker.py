@@ -18,7 +18,7 @@ from ablations.running.queue import Epoch, State, Stop, Time, Train, Wait
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
-from pipeline.spec.errors import Diverged
+from pipeline.spec.errors import Diverged, ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, failed_result
@@ -91,7 +91,11 @@ class _Worker:
         result = self._attempt(job, attempt)
         trim_heap()
         if self._team.rank == 0:
-            ray.get(self._config.recorder.write.remote(result))
+            try:
+                ray.get(self._config.recorder.write.remote(result))
+            except ResourceError as error:  # else it would be told as a worker that died without a word
+                self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
+                raise
             shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
             record = result.record
             state = State.FINISHED if record.status is Status.FINISHED else State.FAILED

@@ -144,7 +144,8 @@ def check_hooks(subject: Subject) -> None:
     expect(
         bool(((chosen.labels >= 0) & (chosen.labels < NUM_CLASSES)).all()), "edit_dataset: labels outside the classes"
     )
-    expect(set(chosen.rows.tolist()) <= set(index.rows.tolist()), "edit_dataset: rows that are not in the data")
+    known = {*index.rows.tolist(), *index.pool.rows.tolist()}
+    expect(set(chosen.rows.tolist()) <= known, "edit_dataset: rows that are not in the data")
     for plan in epoch_plans(strategy):
         expect(
             1 <= plan.image_size_px <= IMAGE_PX,
@@ -193,6 +194,7 @@ def two_steps(subject: Subject) -> tuple[list[dict[str, float]], dict[str, Tenso
     """Loss terms of two steps of a tiny network, how much each parameter moved, and which may move."""
     model = small_network(subject)
     chain = Chain([subject.config], context())
+    chain.add_helpers(model)
     network = Network(model, Team.alone(), "off")
     network.train_only(chain.trainable(model, 0))
     learning = frozenset(name for name, p in model.named_parameters() if p.requires_grad)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.stages import digits_in, digits_stage, job_in, train_alone, train_teacher
-from pipeline.data.handle import DataHandle
+from pipeline.data.handle import DataHandle, make_handle
+from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
 from pipeline.training.job import StageJob
@@ -15,11 +16,11 @@ class Lab:
     """Every job it hands out has files of its own."""
 
     def __init__(self, data: DataHandle, teacher: StageJob, folder: Path) -> None:
-        self.data = data
         self.teacher = teacher
         self.folder = folder
         self._numbers = count()
         self._bare: dict[str, StageResult] = {}
+        self._by_frac: dict[float, DataHandle] = {1.0: data}
 
     @classmethod
     def open(cls, folder: Path) -> "Lab":
@@ -34,7 +35,14 @@ class Lab:
 
     def train(self, spec: StageSpec) -> StageResult:
         """The stage from start to end, in this process."""
-        return train_alone(self.job(spec), self.data)
+        return train_alone(self.job(spec), self.data_of(spec))
+
+    def data_of(self, spec: StageSpec) -> DataHandle:
+        """The digits, with as many labels as the stage asks for; their pixels are prepared once."""
+        frac = spec.data.labeled_frac
+        if frac not in self._by_frac:
+            self._by_frac[frac] = make_handle(scan(spec.data), self._by_frac[1.0].prepared)
+        return self._by_frac[frac]
 
     def bare(self, setting: dict[str, Any]) -> StageResult:
         """The stage without any strategy, trained once for each setting."""

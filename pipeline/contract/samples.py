@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from pipeline.data.draws import sample_key
-from pipeline.data.index import TrainIndex
+from pipeline.data.index import PoolRows, TrainIndex
+from pipeline.data.pseudo_table import PoolLabels
 from pipeline.models.small_cnn import SmallCnnNet
 from pipeline.spec.errors import ContractBroken
 from pipeline.strategies.base import StageContext
@@ -15,6 +16,7 @@ from pipeline.types import Batch
 NUM_CLASSES = 5
 IMAGE_PX = 16
 NUM_EPOCHS = 4
+POOL_ROWS = 100_000 + np.arange(60)
 
 
 def expect(holds: bool, otherwise: str) -> None:
@@ -27,17 +29,24 @@ def expect(holds: bool, otherwise: str) -> None:
         raise ContractBroken(otherwise)
 
 
-def teacher_of(name: str) -> nn.Module:
+def teacher_of(ref: object) -> nn.Module:
     """A fixed network that stands for any earlier stage."""
-    del name
+    del ref
     with torch.random.fork_rng():
         torch.manual_seed(99)
         return SmallCnnNet(NUM_CLASSES, 3, 0.0).eval().requires_grad_(False)
 
 
+def labels_of_pool(name: str, soft: bool) -> PoolLabels:
+    """What stands for an earlier stage's view of the pool of `make_index`."""
+    del name
+    probs = np.random.default_rng(7).dirichlet(np.full(NUM_CLASSES, 0.2), size=len(POOL_ROWS)).astype(np.float32)
+    return PoolLabels(POOL_ROWS, probs.argmax(axis=1), probs.max(axis=1), probs if soft else None)
+
+
 def context(seed: int = 1) -> StageContext:
     """A stage on the CPU."""
-    return StageContext(seed, NUM_CLASSES, NUM_EPOCHS, torch.device("cpu"), teacher_of)
+    return StageContext(seed, NUM_CLASSES, NUM_EPOCHS, torch.device("cpu"), teacher_of, labels_of_pool)
 
 
 def make_batch(size: int = 8, seed: int = 0) -> Batch:
@@ -45,13 +54,18 @@ def make_batch(size: int = 8, seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     images = torch.from_numpy(rng.normal(size=(size, 3, IMAGE_PX, IMAGE_PX)).astype(np.float32))
     labels = torch.from_numpy(rng.integers(0, NUM_CLASSES, size))
-    return Batch(images, labels, one_hot(labels, NUM_CLASSES))
+    return Batch(images, labels, one_hot(labels, NUM_CLASSES), rows=torch.arange(size))
 
 
 def make_index(size: int = 400) -> TrainIndex:
-    """Samples with keys as real ones have."""
-    keys = np.asarray([sample_key(f"image-{i}") for i in range(size)], dtype=np.uint64)
-    return TrainIndex(np.arange(size), keys, np.arange(size) % NUM_CLASSES, NUM_CLASSES)
+    """Samples with keys as real ones have, and a pool."""
+
+    def keys(rows: np.ndarray) -> np.ndarray:
+        return np.asarray([sample_key(f"image-{row}") for row in rows.tolist()], dtype=np.uint64)
+
+    rows = np.arange(size)
+    pool = PoolRows(POOL_ROWS, keys(POOL_ROWS))
+    return TrainIndex(rows, keys(rows), rows % NUM_CLASSES, NUM_CLASSES, pool)
 
 
 def assert_same_batch(a: Batch, b: Batch, otherwise: str = "differ") -> None:

@@ -60,15 +60,15 @@ def check_resume(subject: Subject, lab: Lab) -> None:
 
 def check_resume_of(spec: StageSpec, lab: Lab) -> None:
     """The same for any stage. Also shows that two runs are bit-identical: the first epoch is trained twice."""
-    whole_job, cut_job = lab.job(spec), lab.job(spec)
-    whole = train_alone(whole_job, lab.data)
+    whole_job, cut_job, data = lab.job(spec), lab.job(spec), lab.data_of(spec)
+    whole = train_alone(whole_job, data)
 
     def power_cut(report: EpochReport) -> None:
         if report.epoch == CUT_IN_EPOCH:
             raise PowerCut
 
     try:
-        train_alone(cut_job, lab.data, power_cut)
+        train_alone(cut_job, data, power_cut)
     except PowerCut:
         pass
     else:
@@ -77,7 +77,7 @@ def check_resume_of(spec: StageSpec, lab: Lab) -> None:
     assert saved == CUT_IN_EPOCH - 1, f"the checkpoint is of epoch {saved}"
     torch.manual_seed(12345)  # nothing may depend on where the global generator stands
     epochs: list[int] = []
-    resumed = train_alone(cut_job, lab.data, lambda report: epochs.append(report.epoch))
+    resumed = train_alone(cut_job, data, lambda report: epochs.append(report.epoch))
     assert f"resumed after epoch {saved}" in resumed.log
     assert whole.record.cost is not None and whole.record.cost.num_epochs is not None
     expected = list(range(CUT_IN_EPOCH, 1 + whole.record.cost.num_epochs))

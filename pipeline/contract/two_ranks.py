@@ -50,7 +50,7 @@ class RankOutcome:
 class _Task:
     """What both ranks are given."""
 
-    data: DataHandle
+    data: dict[str, DataHandle]  # name -> what it trains on
     teacher: StageJob
     specs: dict[str, str]  # name -> JSON
 
@@ -99,7 +99,8 @@ def train_on_two_ranks(specs: Mapping[str, StageSpec], lab: Lab) -> list[dict[st
         ContractBroken: a rank failed, with its last words.
     """
     folder = lab.job(next(iter(specs.values()))).runs_dir.parent
-    task = _Task(lab.data, lab.teacher, {name: spec.model_dump_json() for name, spec in specs.items()})
+    data = {name: lab.data_of(spec) for name, spec in specs.items()}
+    task = _Task(data, lab.teacher, {name: spec.model_dump_json() for name, spec in specs.items()})
     (folder / "task.pkl").write_bytes(pickle.dumps(task))
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     command = [sys.executable, "-m", "pipeline.contract.two_ranks", str(folder)]
@@ -147,7 +148,7 @@ def _main(folder: Path, rank: int) -> None:
     outcomes: dict[str, Any] = {}
     for name, text in task.specs.items():
         job = job_in(folder / f"{name}-{rank}", StageSpec.model_validate_json(text), task.teacher)
-        trained = train_network(job, task.data, Team(rank, 2, torch.device("cpu")), SHARE, nobody)
+        trained = train_network(job, task.data[name], Team(rank, 2, torch.device("cpu")), SHARE, nobody)
         outcomes[name] = {
             "weights": {key: value.clone() for key, value in trained.model.state_dict().items()},
             "series": trained.result.curves.series,

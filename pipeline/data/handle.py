@@ -53,7 +53,8 @@ def make_handle(listing: Listing, prepared: Prepared) -> DataHandle:
         usable = prepared.usable(listing.rows(role))
         return EvalRows(role, usable, keys[usable], listing.labels[usable])
 
-    train, evals = rows("train"), {role: rows(role) for role in ("val", "test")}
+    train = rows("train")
+    evals: dict[Role, EvalRows] = {"val": rows("val"), "test": rows("test")}
     pool = prepared.usable(listing.rows("pool"))
     if len(pool):
         pool = not_evaluated(pool, np.concatenate([split.rows for split in evals.values()]), prepared)

@@ -108,7 +108,7 @@ def _digests(rows: np.ndarray, prepared: Prepared) -> list[bytes]:
     for start in range(0, len(rows), ROWS_AT_A_TIME):
         for image in reader.images(rows[start : start + ROWS_AT_A_TIME]):
             digest = hashlib.blake2b(f"{image.shape}".encode(), digest_size=16)
-            digest.update(np.ascontiguousarray(image))
+            digest.update(image.tobytes())
             digests.append(digest.digest())
     return digests
 

@@ -1,10 +1,12 @@
 """A recipe is a pure rewrite that gives a trial more stages."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pipeline.experiment import StageList, Training
+from pipeline.experiment import StageList, StageSpec, Training
 from pipeline.spec.base import Frozen
 from pipeline.spec.card import Card
+from pipeline.spec.errors import Impossible
+from pipeline.strategies.base import StrategyConfig
 
 
 class RecipeConfig(Frozen):
@@ -27,3 +29,27 @@ class RecipeConfig(Frozen):
                 so that every arm of a seed shares them.
         """
         raise NotImplementedError
+
+
+def fields_of(training: Training) -> dict[str, Any]:
+    """What a stage has in common with it, by name."""
+    return {name: getattr(training, name) for name in Training.model_fields}
+
+
+def changed(stage: StageSpec, **changes: Any) -> StageSpec:
+    """The stage with other fields, checked as if it were written so."""
+    return StageSpec(**{name: getattr(stage, name) for name in StageSpec.model_fields} | changes)
+
+
+def with_strategy(stage: StageSpec, strategy: StrategyConfig, recipe: str) -> StageSpec:
+    """The stage with one strategy more.
+
+    Raises:
+        Impossible: it has one of this kind.
+    """
+    if strategy.kind in {known.kind for known in stage.strategies}:
+        raise Impossible(
+            f"recipes: {recipe} adds {strategy.kind} to stage {stage.name!r}, which has it already (from its "
+            "strategies or another recipe); leave one of them out"
+        )
+    return changed(stage, strategies=(*stage.strategies, strategy))

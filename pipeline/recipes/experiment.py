@@ -6,14 +6,25 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.experiment import StageList, StageSpec, Training
 from pipeline.recipes.base import RecipeConfig
+from pipeline.recipes.born_again import BornAgainConfig
+from pipeline.recipes.noisy_student import NoisyStudentConfig
 from pipeline.recipes.pretrain import PretrainConfig
+from pipeline.recipes.pseudo_label import PseudoLabelConfig
 from pipeline.recipes.ssl_pretrain import SslPretrainConfig
 from pipeline.recipes.teacher_student import TeacherStudentConfig
 from pipeline.spec.card import Card
 from pipeline.strategies import CATALOGUE
 from pipeline.strategies.custom import load_trick
 
-AnyRecipe = Annotated[TeacherStudentConfig | PretrainConfig | SslPretrainConfig, Field(discriminator="kind")]
+AnyRecipe = Annotated[
+    TeacherStudentConfig
+    | BornAgainConfig
+    | PretrainConfig
+    | SslPretrainConfig
+    | PseudoLabelConfig
+    | NoisyStudentConfig,
+    Field(discriminator="kind"),
+]
 
 RECIPES: dict[str, type[RecipeConfig]] = {
     recipe.model_fields["kind"].default: recipe for recipe in get_args(get_args(AnyRecipe)[0])

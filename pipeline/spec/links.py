@@ -1,10 +1,12 @@
 """How a stage refers to an earlier one."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
 from pipeline.spec.base import Frozen
+from pipeline.spec.model import AnyModel
 
 
 class StageRef(Frozen):
@@ -51,3 +53,65 @@ class Pretrained(Frozen):
 
 
 AnyInit = Annotated[Scratch | FromStage | FromFile | Pretrained, Field(discriminator="kind")]
+
+
+class NetworkRef(Frozen):
+    """A trained network that no stage of the trial makes: which one, and the weights in a file or of timm."""
+
+    model: AnyModel
+    weights: Annotated[FromFile | Pretrained, Field(discriminator="kind")]
+
+
+TeacherRef = StageRef | NetworkRef
+"""Who teaches: an earlier stage, or a network from outside."""
+
+
+def as_tuple(teacher: TeacherRef | tuple[TeacherRef, ...]) -> tuple[TeacherRef, ...]:
+    """One teacher, or an ensemble."""
+    return teacher if isinstance(teacher, tuple) else (teacher,)
+
+
+def stages_of(teacher: TeacherRef | tuple[TeacherRef, ...]) -> tuple[str, ...]:
+    """Names of the earlier stages among the teachers."""
+    return tuple(ref.stage for ref in as_tuple(teacher) if isinstance(ref, StageRef))
+
+
+ConfigT = TypeVar("ConfigT", bound=Frozen)
+
+
+def with_networks(config: ConfigT, change: Callable[[NetworkRef], NetworkRef]) -> ConfigT:
+    """The config with each of its networks from outside changed, alone in a field or in a list."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, NetworkRef):
+            return change(value)
+        return tuple(map(changed, value)) if isinstance(value, tuple) else value
+
+    found = {name: changed(getattr(config, name)) for name in type(config).model_fields}
+    return config.model_copy(update={name: v for name, v in found.items() if v != getattr(config, name)})
+
+
+def networks_in(config: Frozen) -> tuple[NetworkRef, ...]:
+    """The networks from outside that a config names."""
+    found = [v for name in type(config).model_fields for v in _flat(getattr(config, name))]
+    return tuple(value for value in found if isinstance(value, NetworkRef))
+
+
+def _flat(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def is_unseen(weights: AnyInit) -> bool:
+    """Whether these weights come from outside and nobody has looked at them: their sha256 is not known."""
+    return isinstance(weights, Pretrained) or (isinstance(weights, FromFile) and weights.sha256 is None)
+
+
+def headless(teacher: TeacherRef | tuple[TeacherRef, ...]) -> str | None:
+    """Why these cannot name classes, and what to change; None where they can."""
+    for ref in as_tuple(teacher):
+        if isinstance(ref, NetworkRef) and ref.weights.part != "all":
+            return (
+                "the teacher would start with a random classifier; set teacher.weights.part: all (its classes must be "
+                "the data's, in their order), or train it in a stage"
+            )
+    return None

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from pipeline.spec.data import AnyData
 from pipeline.spec.links import AnyInit
 from pipeline.spec.model import AnyModel
-from pipeline.spec.optim import AnyOptimizer, Budget
+from pipeline.spec.optim import AnyOptimizer, Budget, Compile
 from pipeline.spec.schedule import AnySchedule
 
 
@@ -35,6 +35,11 @@ class TrainingFields(Protocol):
     @property
     def budget(self) -> Budget:
         """Epochs and batches."""
+        ...
+
+    @property
+    def compile(self) -> Compile:
+        """Whether the network is compiled."""
         ...
 
     @property

@@ -28,12 +28,14 @@ from pipeline.strategies.discriminative_lr import DiscriminativeLrConfig
 from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
+from pipeline.strategies.feature_hint import FeatureHintConfig
 from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.frozen_backbone import FrozenBackboneConfig
 from pipeline.strategies.gem_pooling import GemPoolingConfig
 from pipeline.strategies.gradual_augmentation import GradualAugmentationConfig
 from pipeline.strategies.gradual_unfreezing import GradualUnfreezingConfig
 from pipeline.strategies.grayscale import GrayscaleConfig
+from pipeline.strategies.hard_distill import HardDistillConfig
 from pipeline.strategies.label_noise import LabelNoiseConfig
 from pipeline.strategies.label_smoothing import LabelSmoothingConfig
 from pipeline.strategies.layer_decay import LayerDecayConfig
@@ -44,6 +46,7 @@ from pipeline.strategies.no_decay import NoDecayConfig
 from pipeline.strategies.normalization import NormalizationConfig
 from pipeline.strategies.placebo import PlaceboConfig
 from pipeline.strategies.progressive_resizing import ProgressiveResizingConfig
+from pipeline.strategies.pseudo_labels import PseudoLabelsConfig
 from pipeline.strategies.rand_augment import RandAugmentConfig
 from pipeline.strategies.random_erasing import RandomErasingConfig
 from pipeline.strategies.repeated_augmentation import RepeatedAugmentationConfig
@@ -63,6 +66,7 @@ AnyStrategy = Annotated[
     | RerunConfig
     | DataFractionConfig
     | LabelNoiseConfig
+    | PseudoLabelsConfig  # behind those that choose and spoil true labels, before those that count or blend labels
     | ClassBalancedSamplingConfig
     | RepeatedAugmentationConfig
     | AlternatingFlipConfig
@@ -95,6 +99,8 @@ AnyStrategy = Annotated[
     | ArcFaceConfig  # changes the logits that the losses above see, and not those that a teacher is compared with
     | CosFaceConfig
     | DistillConfig
+    | HardDistillConfig
+    | FeatureHintConfig
     | CustomConfig
     | FrozenBackboneConfig
     | GradualUnfreezingConfig

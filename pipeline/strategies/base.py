@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.data.index import EpochPlan, TrainIndex
+from pipeline.data.pseudo_table import PoolLabels
 from pipeline.data.transforms import RowTransform
 from pipeline.spec.base import Frozen, derive_seed
 from pipeline.spec.card import Card
+from pipeline.spec.links import StageRef, TeacherRef
 from pipeline.spec.training import TrainingFields
 from pipeline.types import Batch, LossFn, LossTerms
 
@@ -51,9 +53,16 @@ class StageContext:
     num_classes: int
     num_epochs: int
     device: torch.device
-    load_stage_model: Callable[[str], nn.Module]
-    """Network of an earlier stage with its final weights, in eval mode, without gradients."""
+    load_teacher: Callable[[TeacherRef], nn.Module]
+    """Network of an earlier stage, or one from outside, with its final weights, in eval mode, without gradients."""
+    label_pool: Callable[[str, bool], PoolLabels]
+    """What an earlier stage says about the unlabelled pool; True: with the probability of every class."""
     mean_rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the data, 0..1: what a hole in an image is filled with
+    num_fixed_rows: int = 0  # images of the data, if each is always seen in one and the same view; 0: views differ
+
+    def load_stage_model(self, name: str) -> nn.Module:
+        """The network of an earlier stage, by its name."""
+        return self.load_teacher(StageRef(stage=name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,14 @@ class Strategy(Generic[C]):
         """Put another optimizer around it."""
         return optimizer
 
+    def helper(self, model: nn.Module) -> nn.Module | None:
+        """A network that learns beside the model, and dies with training. New weights: torch's global generator.
+
+        It becomes a part of the model (so its weights are in checkpoints, and the optimizer learns them) that nobody
+        keeps: final weights are without it.
+        """
+        return None
+
     # In every epoch
 
     def trainable(self, model: nn.Module, progress: float) -> frozenset[str] | None:
@@ -248,6 +265,10 @@ class Strategy(Generic[C]):
     def calibrate(self, model: nn.Module, logits: Tensor, labels: Tensor) -> Calibrated | None:
         """Calibrate the final network on val.  logits: [n, K] float32, labels: [n] int64, in the split's order."""
         return None
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know about this very run, for its log."""
+        return ()
 
     # For a checkpoint
 

@@ -1,14 +1,18 @@
 """Folds the hooks over a stage's strategies: the only place that loops over them."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.data.index import EpochPlan, TrainIndex
 from pipeline.data.transforms import RowTransform
+from pipeline.models.helpers import HELPERS
+from pipeline.spec.base import derive_seed
 from pipeline.strategies.base import (
     Calibrated,
     Decision,
@@ -81,6 +85,17 @@ class Chain:
             optimizer = strategy.wrap_optimizer(optimizer)
         return optimizer
 
+    def add_helpers(self, model: nn.Module) -> None:
+        """Make what learns beside the network a part of it, each with its own random stream for new weights."""
+        found: dict[str, nn.Module] = {}
+        for key, strategy in self._by_key.items():
+            torch.manual_seed(derive_seed(self.seed, "init", "helper", key))
+            if (helper := strategy.helper(model)) is not None:
+                found[re.sub(r"\W", "_", key)] = helper
+        if found:
+            device = next(model.parameters()).device
+            model.add_module(HELPERS, nn.ModuleDict(found).to(device))
+
     def trainable(self, model: nn.Module, epoch: int) -> frozenset[str] | None:
         """Names of the parameters that learn in this epoch; None: all."""
         owner = self._owner("trainable")
@@ -147,6 +162,10 @@ class Chain:
             if own is not None:
                 calibrated = replace(own, notes={**calibrated.notes, **own.notes})
         return calibrated
+
+    def remarks(self) -> list[str]:
+        """What the strategies have to say about this run, each under its key."""
+        return [f"{key}: {text}" for key, strategy in self._by_key.items() for text in strategy.remarks()]
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """What the strategies remember, by key."""

@@ -1,23 +1,23 @@
-"""Knowledge distillation: match the softened class probabilities of a teacher."""
+"""Knowledge distillation: match the softened class probabilities of a teacher, or of several."""
 
-from functools import cached_property
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models.teachers import Teachers, mean_log_probs
 from pipeline.spec.card import Card, Paper
-from pipeline.spec.links import StageRef
-from pipeline.strategies.base import LossFn, Strategy, StrategyConfig
+from pipeline.spec.links import StageRef, TeacherRef, as_tuple, headless, stages_of
+from pipeline.spec.training import TrainingFields
+from pipeline.strategies.base import LossFn, StageContext, Strategy, StrategyConfig
 from pipeline.types import Batch, LossTerms
 
 CARD = Card(
     title="Knowledge distillation",
     family="distillation",
     idea="Besides the labels, learn the teacher's probabilities on the very same (augmented, mixed) images.",
-    formula="L = (1 - w) CE(y, p) + w T^2 KL(p_teacher^(1/T) || p^(1/T))",
+    formula="L = (1 - w) CE(y, p) + w T^2 KL(p_teacher^(1/T) || p^(1/T)); of several teachers, the mean probability",
     paper=Paper(title="Distilling the Knowledge in a Neural Network", year=2015, arxiv="1503.02531"),
     helps_when="A larger or differently trained network is clearly better than the student.",
     pitfalls=(
@@ -30,36 +30,44 @@ CARD = Card(
 
 def distillation_loss(student_NK: Tensor, teacher_NK: Tensor, temperature: float) -> Tensor:
     """T^2 KL(teacher || student) at temperature T, mean over the batch.  Logits, float32."""
-    teacher = functional.log_softmax(teacher_NK / temperature, dim=1)
+    return ensemble_loss(student_NK, teacher_NK[:, None], temperature)
+
+
+def ensemble_loss(student_NK: Tensor, teachers_NMK: Tensor, temperature: float) -> Tensor:
+    """The same from the mean probabilities of M teachers."""
     student = functional.log_softmax(student_NK / temperature, dim=1)
+    teacher = mean_log_probs(teachers_NMK, temperature)
     return functional.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
 
 
 class Distill(Strategy["DistillConfig"]):
-    """Holds the teacher, outside DDP and without gradients."""
+    """Holds the teachers, outside DDP and without gradients."""
 
-    @cached_property
-    def _teacher(self) -> nn.Module:
-        """Loaded when the first loss needs it: whoever only evaluates the student does not."""
-        return self.context.load_stage_model(self.config.teacher.stage)
+    def __init__(self, config: "DistillConfig", context: StageContext) -> None:
+        super().__init__(config, context)
+        self._teachers = Teachers(as_tuple(config.teacher), context.load_teacher, context.num_fixed_rows)
 
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
         weight, temperature = self.config.weight, self.config.temperature
 
         def with_teacher(logits: Tensor, batch: Batch) -> LossTerms:
-            with torch.no_grad():
-                teacher_logits = self._teacher(batch.images).float()
+            teacher_logits = self._teachers.logits(batch)
             terms = {name: (1.0 - weight) * term for name, term in loss_fn(logits, batch).items()}
-            return {**terms, "distill": weight * distillation_loss(logits, teacher_logits, temperature)}
+            return {**terms, "distill": weight * ensemble_loss(logits, teacher_logits, temperature)}
 
         return with_teacher
 
+    def remarks(self) -> tuple[str, ...]:  # noqa: D102 - the hook's own docstring
+        return self._teachers.remarks
+
 
 class DistillConfig(StrategyConfig):
-    """Switches distillation on; the recipe `teacher_student` adds the teacher's stage too."""
+    """Switches distillation on; the recipes `teacher_student` and `born_again` add the teacher's stages too."""
 
     kind: Literal["distill"] = "distill"
-    teacher: StageRef
+    teacher: TeacherRef | Annotated[tuple[TeacherRef, ...], Field(min_length=1)] = Field(
+        description="{stage: NAME}, or {model: {...}, weights: {kind: from_file, path: ..., part: all}}; a list: all"
+    )
     temperature: float = Field(4.0, gt=0)
     weight: float = Field(0.5, gt=0, le=1, description="share of the distillation term")
     card: ClassVar[Card] = CARD
@@ -71,5 +79,9 @@ class DistillConfig(StrategyConfig):
         return cls(teacher=StageRef(stage="teacher"))
 
     def needs(self) -> tuple[str, ...]:
-        """The teacher."""
-        return (self.teacher.stage,)
+        """The teachers that are stages."""
+        return stages_of(self.teacher)
+
+    def fault(self, training: TrainingFields) -> str | None:
+        """Teachers must know the classes."""
+        return headless(self.teacher)

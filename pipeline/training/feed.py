@@ -39,4 +39,5 @@ class Feed:
         """Pixels and labels as tensors on the device."""
         labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
         images = normalize(pixels, self._device, self.mean, self.std).contiguous(memory_format=self._memory_format)
-        return Batch(images, labels, one_hot(labels, self._num_classes), num_views=planned.num_views)
+        rows = torch.from_numpy(planned.rows.copy()).to(self._device, non_blocking=True)
+        return Batch(images, labels, one_hot(labels, self._num_classes), num_views=planned.num_views, rows=rows)

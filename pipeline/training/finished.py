@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from pipeline.data.handle import DataHandle
+from pipeline.models.helpers import num_kept_parameters
 from pipeline.result import StageResult
 from pipeline.spec.records import Cost, RunRecord, Status
 from pipeline.training.closing import Closed
@@ -38,7 +39,7 @@ def finished_result(
             busy_s=history.busy_s,
             data_wait_s=history.wait_s,
             eval_s=history.eval_s,
-            num_parameters=sum(p.numel() for p in setup.network.model.parameters()),
+            num_parameters=num_kept_parameters(setup.network.model),
             num_workers=team.world_size,
             num_epochs=len(history.epoch),
             forward_gflops=cost.edited.gflops if cost.edited else None,

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from pipeline.experiment import StageSpec
+from pipeline.models.build import build_model
 from pipeline.models.weights import fill_from_file, load_part
 from pipeline.spec.errors import RecordError, SpecError
-from pipeline.spec.links import FromFile, FromStage, Pretrained, Scratch
+from pipeline.spec.links import FromFile, FromStage, Pretrained, Scratch, StageRef, TeacherRef
 from pipeline.training import checkpoint
 from pipeline.training.job import StageJob
 from pipeline.training.network import fresh_model, placed
@@ -28,6 +29,22 @@ def load_run_model(job: StageJob, key: str, num_classes: int, device: torch.devi
     model = fresh_model(spec.model, spec.strategies, spec.model.head_size(num_classes), seed=0)
     model.load_state_dict(checkpoint.load(path, device)["model"])
     return placed(model, device, spec.memory_format).eval().requires_grad_(False)
+
+
+def load_teacher(job: StageJob, ref: TeacherRef, num_classes: int, device: torch.device) -> nn.Module:
+    """Who teaches, with final weights, in eval mode, without gradients. The one place that decides how.
+
+    Raises:
+        Impossible: weights from outside do not fit the network.
+        SpecError: they are not those of the plan.
+        RecordError: the weights of the earlier stage are gone.
+    """
+    if isinstance(ref, StageRef):
+        return load_run_model(job, job.ancestors[ref.stage], num_classes, device)
+    assert isinstance(ref.weights, FromFile), "the planner has fetched pretrained weights"
+    model = build_model(ref.model, ref.model.head_size(num_classes))
+    fill_from_file(model, ref.weights, "teacher.weights")
+    return placed(model, device, job.spec.memory_format).eval().requires_grad_(False)
 
 
 def initial_model(job: StageJob, seed: int, num_classes: int, device: torch.device) -> nn.Module:

@@ -10,6 +10,7 @@ from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
 from pipeline.data.plan import stage_batches
 from pipeline.data.stream import StreamShare, open_stream
+from pipeline.models.helpers import kept_weights
 from pipeline.result import StageResult
 from pipeline.strategies.base import Decision
 from pipeline.training import checkpoint
@@ -95,7 +96,7 @@ def train_stage(
     trained = train_network(job, data, team, share, watch)
     if team.rank == 0:
         kept = job.spec.task.plain_network(trained.model)
-        checkpoint.save_atomically({"model": kept.state_dict()}, job.model_path(job.key))
+        checkpoint.save_atomically({"model": kept_weights(kept)}, job.model_path(job.key))
     return trained.result
 
 
@@ -146,6 +147,7 @@ def train_network(
     finally:
         stream.close()
         writer.wait()
+    history.log += setup.chain.remarks()
     if needs_closing(setup):
         closed = close_stage(job, data, setup, kept, epoch, team, share)
         history.busy_s = resumed_busy_s + time.perf_counter() - start

@@ -8,17 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.data.handle import DataHandle
 from pipeline.data.listing import Role
 from pipeline.data.plan import EvalRows, PlannedBatch, eval_batches
-from pipeline.data.stream import StreamShare, open_stream
 from pipeline.strategies.chain import Chain
-from pipeline.training.evaluate import all_metrics, merge_in_order, summarize_probs
+from pipeline.training.evaluate import merge_in_order, summarize_probs
 from pipeline.training.feed import Feed
-from pipeline.training.initial import load_run_model
 from pipeline.training.job import StageJob
-from pipeline.training.precision import Resolved, number_format, resolve_precision
-from pipeline.training.setup import build_chain
+from pipeline.training.precision import Resolved, number_format
 from pipeline.training.team import Team
 
 T = TypeVar("T")
@@ -62,21 +58,3 @@ def planned_eval(split: EvalRows, epoch: int, job: StageJob, team: Team) -> list
     spec = job.spec
     size, per_batch = spec.data.eval_size_px, spec.budget.eval_batch_size
     return list(eval_batches(split, epoch, size, per_batch, team.rank, team.world_size))
-
-
-def score_run(job: StageJob, data: DataHandle, role: Role, team: Team, share: StreamShare) -> dict[str, float]:
-    """Metrics of a finished run's final weights on any split, as fractions (NLL in nats).
-
-    Raises:
-        RecordError: the weights are gone.
-    """
-    spec = job.spec
-    model = load_run_model(job, job.key, data.num_classes, team.device)
-    planned = planned_eval(data.evals[role], 0, job, team)
-    predictor = Predictor(build_chain(job, data, team), resolve_precision(spec.precision, team.device.type), team)
-    stream = open_stream(planned, spec.data, (), job.seed, data.prepared, share)
-    try:
-        feed = Feed(stream, spec, data.num_classes, team.device)
-        return all_metrics(predictor.predictions(model, feed, role, 0, len(planned)))
-    finally:
-        stream.close()

@@ -9,13 +9,16 @@ from torch.optim import Optimizer
 from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan, TrainIndex, without_labels
 from pipeline.data.plan import shards_of, steps_per_epoch
+from pipeline.experiment import StageSpec
 from pipeline.spec.base import derive_seed
+from pipeline.spec.data import FullImage
 from pipeline.spec.errors import SpecError
 from pipeline.strategies.base import StageContext
-from pipeline.strategies.chain import Chain
+from pipeline.strategies.chain import Chain, overrides
 from pipeline.tasks.base import Task
-from pipeline.training.initial import initial_model, load_run_model
+from pipeline.training.initial import initial_model, load_teacher
 from pipeline.training.job import StageJob
+from pipeline.training.labelling import label_pool
 from pipeline.training.network import Network, placed
 from pipeline.training.optimizer import build_optimizer, param_options
 from pipeline.training.precision import Resolved, gradient_scaler, resolve_precision
@@ -45,6 +48,21 @@ class Setup:
     precision: Resolved
 
 
+def views_are_fixed(spec: StageSpec) -> bool:
+    """Whether every training image is always shown in one and the same way.
+
+    True only where nothing can change an image: no crop or flip that draws, and no strategy that edits images, batches
+    or plans, even if this one would leave the pixels alone.
+    """
+    augment = spec.data.augment
+    editing = ("row_transforms", "edit_batch", "plan_epoch")
+    return (
+        isinstance(augment.crop, FullImage)
+        and augment.horizontal_flip_prob == 0
+        and not any(overrides(config.trick.runtime, hook) for config in spec.strategies for hook in editing)
+    )
+
+
 def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
     """The stage's strategies at work."""
     spec = job.spec
@@ -53,8 +71,10 @@ def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
         num_classes=spec.model.head_size(data.num_classes),
         num_epochs=spec.budget.epochs,
         device=team.device,
-        load_stage_model=lambda name: load_run_model(job, job.ancestors[name], data.num_classes, team.device),
+        load_teacher=lambda ref: load_teacher(job, ref, data.num_classes, team.device),
+        label_pool=lambda name, soft: label_pool(job, data, team, name, soft, lambda j: build_chain(j, data, team)),
         mean_rgb=spec.data.mean,
+        num_fixed_rows=len(data.ids) if views_are_fixed(spec) else 0,
     )
     return Chain(spec.strategies, context)
 
@@ -87,6 +107,7 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     plain = initial_model(job, chain.seed, data.num_classes, team.device)
     torch.manual_seed(derive_seed(chain.seed, "init", "task"))
     model = placed(spec.task.network(plain, spec.data.image_size_px), team.device, spec.memory_format)
+    chain.add_helpers(model)
     optimizer = build_optimizer(spec.optimizer, model, chain.edit_params(param_options(spec.optimizer, model), model))
     precision = resolve_precision(spec.precision, team.device.type)
     my_shards = shards_of(team.rank, team.world_size, spec.budget.num_shards)

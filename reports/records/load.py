@@ -16,6 +16,7 @@ from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
+from reports.records.mlflow_places import MlflowPlaces, read_places
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -56,6 +57,7 @@ class StudyData:
     final_scores: tuple[FinalScore, ...] = ()
     num_test_reads: int = 0  # of this data's test split, by any study of the home
     plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
+    mlflow: MlflowPlaces | None = None  # where MLflow shows it, as far as is known
     read_thumbnails: Callable[[], bytes | None] = lambda: None  # the file of small pictures, megabytes
 
     @property
@@ -118,6 +120,7 @@ def load_study(home: Path, study: str) -> StudyData:
             (score.read for score in finals.items if score.data_fingerprint == plan.data.fingerprint), default=0
         ),
         plans=tuple(plans.items),
+        mlflow=read_places(path.parent),
         read_thumbnails=partial(_read_bytes, home / "thumbnails" / f"{plan.data.fingerprint}.npz"),
     )
 

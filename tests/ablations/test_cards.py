@@ -17,7 +17,8 @@ from tests.ablations.grids import grid
 NAMES = sorted(catalogue())
 CONFIGS = {**CATALOGUE, **RECIPES, **SCHEDULES, **OPTIMIZERS}
 BASE = {
-    "data": {"kind": "digits", "augment": {"horizontal_flip_prob": 0.5}},  # or there is nothing to alternate
+    # Without flips there is nothing to alternate, and without hidden labels nothing to label.
+    "data": {"kind": "digits", "augment": {"horizontal_flip_prob": 0.5}, "labeled_frac": 0.9},
     "model": {"kind": "timm", "name": "resnet10t"},
     "schedule": {"kind": "constant"},
     "budget": {"epochs": 30, "batch_size": 20},

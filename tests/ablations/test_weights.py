@@ -206,5 +206,5 @@ def test_no_network_stops_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     stage = stage.model_copy(update={"model": Timm(name="resnet10t"), "init": FromFile(path="x")})
     stage = stage.model_validate({**stage.model_dump(), "init": {"kind": "pretrained"}})
     with pytest.raises(SpecError, match=r"arm x: init: .*resnet10t\.c3_in1k cannot be fetched \(Name or service not k"):
-        Starts(tmp_path).of(stage, NUM_CLASSES, "arm x: init")
+        Starts(tmp_path).resolved(stage, NUM_CLASSES, "arm x")
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
-import itertools
 import shutil
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from pipeline.spec.errors import DataError
 from tests.pipeline.conftest import prepared_here
 
 
-def picture(path: Path, seed: int, **options: object) -> None:
+def picture(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 10, 3), dtype=np.uint8)).save(path, **options)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 10, 3), dtype=np.uint8)).save(path)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def kept_ids(labeled_frac: float) -> set[str]:
 
 def test_shares_lie_inside_each_other_and_leave_every_class_one_image() -> None:
     shares = [kept_ids(frac) for frac in (1e-9, 0.05, 0.1, 0.5, 1.0)]
-    for smaller, larger in itertools.pairwise(shares):
+    for smaller, larger in pairwise(shares):
         assert smaller < larger
     smallest = scan(Digits(labeled_frac=1e-9))
     assert Counter(smallest.labels[smallest.rows("train")].tolist()) == dict.fromkeys(range(10), 1)

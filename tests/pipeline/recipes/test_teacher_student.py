@@ -94,3 +94,29 @@ def test_every_kind_has_a_card() -> None:
         assert card is not None
         assert card.title
     assert card_of("nothing") is None
+
+
+def test_an_ensemble_has_a_stage_for_each_teacher_and_equal_ones_differ_by_their_luck() -> None:
+    small = {"kind": "small_cnn", "width": 8}
+    recipe = RECIPE | {"teacher": [{"name": "resnet34"}, small, small]}
+    *teachers, student = experiment(recipes=[recipe]).expand(BARE).stages
+    assert [teacher.name for teacher in teachers] == ["teacher", "teacher_2", "teacher_3"]
+    assert [teacher.model.kind for teacher in teachers] == ["timm", "small_cnn", "small_cnn"]
+    assert len({teacher.identity("f", {}) for teacher in teachers}) == 3
+    assert [[s.kind for s in teacher.strategies] for teacher in teachers] == [[], [], ["placebo"]]
+    assert student.needs() == ("teacher", "teacher_2", "teacher_3")
+    alone = experiment(recipes=[RECIPE]).expand(BARE).stages[0]
+    assert teachers[0].identity("f", {}) == alone.identity("f", {}), "and is shared with an arm that has it alone"
+
+
+@pytest.mark.parametrize(("how", "kind"), [("soft", "distill"), ("hard", "hard_distill"), ("features", "feature_hint")])
+def test_how_the_student_learns(how: str, kind: str) -> None:
+    teacher, student = experiment(recipes=[RECIPE | {"how": how}]).expand(BARE).stages
+    assert [s.kind for s in student.strategies] == [kind]
+    assert student.strategies[0].model_dump()["weight"] == 0.7
+    assert student.needs() == (teacher.name,)
+
+
+def test_hints_come_from_one_teacher() -> None:
+    with pytest.raises(ValidationError, match="how: features learns from one teacher"):
+        experiment(recipes=[RECIPE | {"how": "features", "teacher": [{"name": "resnet34"}, {"name": "resnet50"}]}])

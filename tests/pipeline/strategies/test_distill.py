@@ -1,13 +1,17 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
-from pipeline.spec.links import StageRef
-from pipeline.strategies.distill import DistillConfig, distillation_loss
+from pipeline.models.small_cnn import SmallCnnNet
+from pipeline.spec.errors import SpecError
+from pipeline.spec.links import StageRef, TeacherRef
+from pipeline.strategies.distill import DistillConfig, distillation_loss, ensemble_loss
 from pipeline.tasks.classify import cross_entropy
+from tests.pipeline.stages import digits_stage, example
 from tests.pipeline.strategies.contract import context, make_batch, teacher_of
 
 
@@ -67,7 +71,7 @@ def test_terms_are_weighted_and_the_teacher_sees_the_same_images(weight: float) 
     terms = config.runtime(config, context()).wrap_loss(cross_entropy)(logits, batch)
     assert list(terms) == ["cross_entropy", "distill"]
     torch.testing.assert_close(terms["cross_entropy"], (1 - weight) * cross_entropy(logits, batch)["cross_entropy"])
-    teacher_logits = teacher_of("teacher")(batch.images)
+    teacher_logits = teacher_of(StageRef(stage="teacher"))(batch.images)
     torch.testing.assert_close(terms["distill"], weight * distillation_loss(logits, teacher_logits, 2.0))
 
 
@@ -78,7 +82,7 @@ def test_the_teacher_gets_no_gradient() -> None:
     logits = torch.zeros(8, 5, requires_grad=True)
     terms = distill.wrap_loss(cross_entropy)(logits, batch)
     (terms["cross_entropy"] + terms["distill"]).backward()
-    teacher: nn.Module = distill._teacher  # type: ignore[attr-defined]
+    (teacher,) = distill._teachers.networks  # type: ignore[attr-defined]
     assert logits.grad is not None
     assert all(p.grad is None for p in teacher.parameters())
     assert not teacher.training
@@ -89,16 +93,16 @@ def test_it_asks_for_the_stage_it_names() -> None:
     config = DistillConfig(teacher=StageRef(stage="big"))
     stage = context()
 
-    def load(name: str) -> nn.Module:
-        asked.append(name)
-        return teacher_of(name)
+    def load(ref: TeacherRef) -> nn.Module:
+        asked.append(ref)
+        return teacher_of(ref)
 
-    distill = config.runtime(config, type(stage)(stage.seed, 5, 4, stage.device, load))
+    distill = config.runtime(config, replace(stage, load_teacher=load))
     assert asked == [], "whoever only evaluates the student needs no teacher"
     batch = make_batch()
     for _ in range(2):
         distill.wrap_loss(cross_entropy)(torch.zeros(8, 5), batch)
-    assert asked == ["big"]
+    assert asked == [StageRef(stage="big")]
     assert config.needs() == ("big",)
 
 
@@ -106,3 +110,47 @@ def test_it_asks_for_the_stage_it_names() -> None:
 def test_impossible_values_are_refused(fault: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(fault))):
         DistillConfig.model_validate({"teacher": {"stage": "t"}} | fault)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_several_teachers_speak_with_the_mean_of_their_probabilities(temperature: float) -> None:
+    student = random_logits(0)
+    teachers = [random_logits(seed) for seed in (1, 2, 3)]
+    expected = 0.0
+    for i, row in enumerate(student.tolist()):
+        q = softmax(row, temperature)
+        each = [softmax(teacher[i].tolist(), temperature) for teacher in teachers]
+        p = [sum(values) / 3 for values in zip(*each, strict=True)]
+        expected += sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    loss = ensemble_loss(student, torch.stack(teachers, dim=1), temperature)
+    assert float(loss) == pytest.approx(temperature**2 * expected / len(student), rel=1e-6)
+
+
+def test_an_ensemble_is_asked_one_by_one() -> None:
+    refs = (StageRef(stage="one"), StageRef(stage="two"))
+    config = DistillConfig(teacher=refs)
+    assert config.needs() == ("one", "two")
+    networks = {ref: SmallCnnNet(5, width, 0.0).eval() for ref, width in zip(refs, (3, 4), strict=True)}
+    strategy = config.runtime(config, replace(context(), load_teacher=lambda ref: networks[ref]))
+    batch, logits = make_batch(), torch.randn(8, 5)
+    got = strategy.wrap_loss(cross_entropy)(logits, batch)["distill"]
+    with torch.no_grad():
+        said = torch.stack([networks[ref](batch.images) for ref in refs], dim=1)
+    torch.testing.assert_close(got, 0.5 * ensemble_loss(logits, said, 4.0))
+
+
+def test_a_teacher_from_outside_needs_its_classifier() -> None:
+    weights = {"kind": "from_file", "path": "w.pt", "sha256": "a" * 64, "part": "backbone"}
+    teacher = {"model": {"kind": "small_cnn"}, "weights": weights}
+    with pytest.raises(ValidationError, match=r"a random classifier; set teacher\.weights\.part: all"):
+        digits_stage(example("distill") | {"teacher": teacher})
+
+    def identity(**change: str) -> str:
+        entry = {"kind": "distill", "teacher": teacher | {"weights": weights | {"part": "all"} | change}}
+        return digits_stage(entry).identity("f", {})
+
+    assert identity(path="elsewhere.pt") == identity()
+    assert identity(sha256="b" * 64) != identity()
+    with pytest.raises(SpecError, match="teacher of kind pretrained has no sha256 yet"):
+        pretrained = {"model": {"kind": "timm", "name": "resnet10t"}, "weights": {"kind": "pretrained", "part": "all"}}
+        digits_stage({"kind": "distill", "teacher": pretrained}).identity("f", {})

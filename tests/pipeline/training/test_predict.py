@@ -16,7 +16,8 @@ from pipeline.result import StageResult
 from pipeline.training.feed import Feed
 from pipeline.training.initial import load_run_model
 from pipeline.training.job import StageJob
-from pipeline.training.predict import planned_eval, score_run
+from pipeline.training.predict import planned_eval
+from pipeline.training.score import score_run
 from pipeline.training.team import Team
 from tests.pipeline.stages import SHARE, digits_stage, stage_job, train_alone
 
