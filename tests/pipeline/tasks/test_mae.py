@@ -29,14 +29,10 @@ def net_and_batch(spec: Mae = SPEC) -> tuple[MaeNet, Any]:
 
 def test_a_quarter_of_the_patches_is_seen() -> None:
     _, batch = net_and_batch()
-    assert batch.mask is not None
-    assert batch.mask is not None
     assert batch.mask.shape == (4, 16)
     assert batch.mask.sum(dim=1).tolist() == [12] * 4
     again = SPEC.prepare(make_batch(4), np.random.default_rng(0))
-    assert again.mask is not None
-    assert again.mask is not None
-    assert torch.equal(again.mask, batch.mask)
+    assert again.mask is not None and torch.equal(again.mask, batch.mask)
 
 
 def test_what_is_hidden_cannot_be_seen_and_what_is_seen_matters() -> None:
