@@ -1,5 +1,6 @@
 """The `ablate` command. Each function reads its arguments, calls one thing, and prints the answer."""
 
+import errno
 import json
 import sys
 from importlib import resources
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ablations.commands.check import check
+from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.output import write_out
 from ablations.commands.report import report
@@ -206,6 +208,7 @@ app.command(context_settings=CONTEXT)(compare)
 
 app.command()(status)
 app.command()(report)
+app.command()(clean)
 
 
 @app.command()
@@ -227,6 +230,19 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except ProjectError as error:
-        for line in str(error).splitlines():
-            typer.echo(f"error: {line}", err=True)
-        sys.exit(EXIT_INPUT)
+        # What an actor of Ray raises comes back with its traceback as text, and with the error itself as the cause.
+        _fail(str(getattr(error, "cause", None) or error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        _fail(
+            f"the disk is full{where}. Every run that finished is kept. Free some (the home's folder `cache` may go), "
+            "then the same command goes on"
+        )
+
+
+def _fail(message: str) -> None:
+    for line in message.splitlines():
+        typer.echo(f"error: {line}", err=True)
+    sys.exit(EXIT_INPUT)

@@ -20,7 +20,21 @@ def describe_setting(plan: StudyPlan) -> str:
     parts = [name, str(model.get("name") or model.get("kind") or "")]
     if epochs := budget.get("epochs"):
         parts.append(f"{epochs} epoch{'' if epochs == 1 else 's'}")
+    parts.append(stand_in(plan))
     return ", ".join(part for part in parts if part)
+
+
+def stand_in(plan: StudyPlan) -> str:
+    """What bare leaves out of its data: 'proxy: 0.25 of the training images'. Nothing where it trains on all of it."""
+    spec = plan.arms[0].final.spec if plan.arms else {}
+    found = [
+        f"{strategy['frac']:.3g} of the training images"
+        for strategy in map(_mapping, spec.get("strategies") or ())
+        if strategy.get("kind") == "data_fraction"
+    ]
+    if classes := _mapping(spec.get("data")).get("classes"):
+        found.append(f"{len(classes)} classes chosen from the data")
+    return f"proxy: {' and '.join(found)}" if found else ""
 
 
 def stack_order(plan: StudyPlan, comparison: Comparison) -> tuple[str, ...]:

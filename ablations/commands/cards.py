@@ -108,7 +108,7 @@ def card_lines(name: str) -> list[str]:
         ("idea", card.idea), ("formula", card.formula), ("paper", paper_text(card)), ("helps when", card.helps_when),
         *(("pitfall", pitfall) for pitfall in card.pitfalls),
         *(("clashes", f"with {other}: {reason}") for other, reason in sorted(card.clashes.items())),
-        ("defaults", card.defaults_from),
+        ("also in", other_tasks(entry)), ("defaults", card.defaults_from),
         *(("overhead", text) for text in overhead_lines(name)), *(("field", text) for text in field_texts(entry)),
         ("switch on", in_yaml({factor: entry.patch})[1:-1]),
     ]  # fmt: skip
@@ -120,6 +120,12 @@ def card_lines(name: str) -> list[str]:
         lines += [f"  {'rate':<11}{line}".rstrip() if i == 0 else " " * 13 + line
                   for i, line in enumerate(curve_lines(entry.curve, PICTURE_EPOCHS))]  # fmt: skip
     return lines
+
+
+def other_tasks(entry: Entry) -> str:
+    """Tasks other than classification that a strategy works in; empty where there are none."""
+    others = sorted(entry.card.tasks - {"classify"}) if entry.group == "strategy" else []
+    return f"stages that pre-train without labels: {', '.join(others)}" if others else ""
 
 
 def paper_text(card: Card) -> str:

@@ -72,6 +72,9 @@ def report(
             typer.echo(str(write_report(found, target)))
         except OSError as error:
             raise unwritable(target, error) from error
+        if found.mlflow is not None and not from_mlflow:
+            where = found.mlflow.report_url or found.mlflow.command
+            typer.echo(f"MLflow has the report as of the last run or sync: {where}; ablate sync renews it", err=True)
         return
     write = {"md": to_markdown, "latex": to_latex, "csv": to_csv, "json": to_json}[fmt]
     text = write(analyse_in_depth(found) if fmt == "json" else analyse(found))

@@ -53,14 +53,14 @@ class Stack(Frozen):
                 treatment=after,
                 reference=before,
                 exploratory=self.orders > 1,
-                note=f"order: {in_words}; another order may share the gain out otherwise",
             )
             for factor, after, before in steps(cells, groups, given)
         )
         shares = _shares(cells, groups, chosen, 1) if self.orders > 1 else ()
-        note = f"stack: the gain of each step depends on the order, which was {in_words}"
+        note = f"stack: the gain of each step depends on the order, {in_words}; another may share it out otherwise"
         if self.orders > 1:
-            note = f"stack over {self.orders} orders: shares are means over them; steps of the first are beside them"
+            steps_of = f"steps of the first, {in_words}, are beside them"
+            note = f"stack over {self.orders} orders: shares are means over them; {steps_of}"
         return Layout(cells, (*shares, *path, *beside), notes=(note,))
 
     def _given(self, groups: Sequence[Group]) -> Order:

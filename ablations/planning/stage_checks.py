@@ -1,6 +1,7 @@
 """What only shows once a stage meets its data: sizes, batches, networks and teams that do not fit."""
 
 from ablations.planning.scans import Scanned
+from pipeline.data.handle import DataHandle
 from pipeline.data.plan import steps_per_epoch
 from pipeline.experiment import StageSpec
 from pipeline.models.build import check_model
@@ -43,6 +44,15 @@ def check_batches(stage: StageSpec, num_train: int, where: str) -> None:
         )
 
 
+def check_prepared(stage: StageSpec, data: DataHandle, where: str) -> None:
+    """The same once it is known which images can be decoded.
+
+    Raises:
+        SpecError: naming the arm and the field.
+    """
+    check_batches(stage, num_trained_on(stage, len(data.train.rows), len(data.pool.rows)), where)
+
+
 def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> None:
     """What only shows once spec and data meet.
 
@@ -60,7 +70,7 @@ def check_stage(stage: StageSpec, data: Scanned, workers: int, where: str) -> No
         raise SpecError(f"{where}: {error}") from error
     for size_px in sorted({stage.data.image_size_px, stage.data.eval_size_px, *_sizes_on_the_way(stage)}):
         check_network(stage.model, stage.strategies, len(data.listing.class_names), size_px, f"{where}: model")
-    check_task(stage, len(data.listing.class_names), where)
+    check_task(stage, len(data.listing.class_names))
     check_batches(stage, num_train, where)
     if stage.budget.num_shards % workers:
         raise SpecError(

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.records.layout import check_layout
 from pipeline.spec.errors import SpecError
 
 HOME_VARIABLE = "ABLATE_HOME"
@@ -34,6 +35,7 @@ class Home:
 
         Raises:
             SpecError: when it is a file, cannot be written, or would be lost with a cluster job.
+            RecordError: another version of ablate laid it out.
         """
         variable = os.environ.get(HOME_VARIABLE) or None
         asked = option or variable
@@ -54,6 +56,7 @@ class Home:
             )
         path = path.resolve()
         _check_writable(path, source)
+        check_layout(path)
         return cls(path)
 
     @property

@@ -18,7 +18,7 @@ from ablations.records.store import read_plan_entries, read_records, read_timing
 from ablations.records.study_runs import StudyRun, study_runs
 from pipeline.spec import records as names
 from pipeline.spec.base import canonical_json
-from pipeline.spec.errors import RecordError
+from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.records import Curves, RunRecord
 from pipeline.spec.study import StudyPlan
 
@@ -50,17 +50,30 @@ def tracking_uri(home: Home) -> str:
 
 
 def connect(home: Home) -> "MlflowClient":
-    """A client of the home's tracking store. Imports mlflow, which takes seconds."""
+    """A client of the home's tracking store. Imports mlflow, which takes seconds.
+
+    Raises:
+        ResourceError: the home's own database is damaged, or of another version of MLflow.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine unasked
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a run, amid --json
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
 
     for noisy in ("alembic", "mlflow"):  # dozens of lines about creating tables at the first use of a database
         logging.getLogger(noisy).setLevel(logging.WARNING)
     uri = tracking_uri(home)
-    if uri == home.mlflow_uri:
-        home.root.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=uri)
+    if uri != home.mlflow_uri:
+        return MlflowClient(tracking_uri=uri)
+    home.root.mkdir(parents=True, exist_ok=True)
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise ResourceError(
+            f"{home.mlflow_db} cannot be used by this version of MLflow ({str(error).splitlines()[0]}). It only shows "
+            f"what the records say: move it and {home.mlflow_artifacts.name} away, and `ablate sync` makes both anew"
+        ) from error
 
 
 def project_run(

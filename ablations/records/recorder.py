@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.records import mlflow_projection, store
 from ablations.records.home import Home
+from ablations.records.mlflow_places import keep_places
 from ablations.records.projector import Projector
 from ablations.records.study_runs import study_runs
 from pipeline.result import StageResult
@@ -27,7 +28,7 @@ class Flushed:
     """What a recorder kept, and how much of it MLflow shows."""
 
     written: int  # run records, all on disk
-    projected: int  # of the runs and the study's own entry: shown by MLflow
+    projected: int  # of the runs, the study's own entry and the addresses of both: shown by MLflow
     unprojected: int  # not shown, or not in their latest state; `ablate sync` does it again
     reason: str  # why the last of them was not shown; empty when all are
 
@@ -75,6 +76,10 @@ class Recorder:
         """Keep a timing for good. MLflow gets it with `finish`."""
         store.append_timing(self._home, record)
 
+    def locate(self) -> None:
+        """Find out where MLflow shows the runs that were written before: for the report's links."""
+        self._projector.submit("the addresses", self._keep_places)
+
     def finish(self, report_path: str | None) -> None:
         """Show the study as it is now, with its report when there is one."""
         report = None if report_path is None else Path(report_path)
@@ -103,6 +108,9 @@ class Recorder:
 
     def _project_run(self, client: "MlflowClient", record: RunRecord) -> None:
         mlflow_projection.project_run(client, self._home, self._known_plan(), record.key, record)
+
+    def _keep_places(self, client: "MlflowClient") -> None:
+        keep_places(client, self._home, self._known_plan())
 
     def _known_plan(self) -> StudyPlan:
         if self._plan is None:

@@ -15,12 +15,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from ablations.records.home import Home
+from ablations.records.layout import LAYOUT_NAME, THIS_LAYOUT
 from pipeline.result import StageResult
 from pipeline.spec.base import Frozen
 from pipeline.spec.errors import RecordError, ResourceError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import FinalScore, RunRecord, Status, TimingRecord
 from pipeline.spec.study import StudyPlan
+from pipeline.spec.versions import version_fault
 from reports.records.load import nearest_text
 
 RunId = tuple[str, int]
@@ -109,7 +111,9 @@ def write_thumbnails(home: Home, fingerprint: str, arrays: dict[str, np.ndarray]
 
 
 def write_plan(home: Home, plan: StudyPlan) -> Path:
-    """Write the study's plan, replacing an earlier one."""
+    """Write the study's plan, replacing an earlier one, and the version of the home where it has none."""
+    if not (mark := home.root / LAYOUT_NAME).exists():
+        write_atomic(mark, THIS_LAYOUT)
     path = home.plan(plan.study)
     write_atomic(path, plan.model_dump_json(indent=2).encode())
     return path
@@ -127,8 +131,11 @@ def read_plan(home: Home, study: str) -> StudyPlan:
         raise RecordError(
             f"no study {study!r} in {home.root}{nearest_text(study, known)}; it has {', '.join(known) or 'none'}"
         )
+    content = path.read_bytes()
+    if fault := version_fault(content):
+        raise RecordError(f"{path}: {fault}")
     try:
-        return StudyPlan.model_validate_json(path.read_bytes())
+        return StudyPlan.model_validate_json(content)
     except ValidationError as error:
         raise RecordError(
             f"{path}: {_first_fault(error)}. Restore it, or remove it: `ablate run` on its grid writes it again."
@@ -248,12 +255,14 @@ def _read_lines(path: Path, model: type[LineT]) -> Iterator[LineT]:
     if _is_json(last):  # whole but for its newline; anything else after the last newline is torn, and was never kept
         whole.append(last)
     for number, line in enumerate(whole, start=1):
+        if fault := version_fault(line):
+            raise RecordError(f"{path}, line {number}: {fault}")
         try:
             yield model.model_validate_json(line)
         except ValidationError as error:
             raise RecordError(
                 f"{path}, line {number}: {_first_fault(error)}. A {model.__name__} of this version was expected, "
-                f"the line starts {line[:40]!r}: was it edited, or written by a newer version? Restore or delete it."
+                f"the line starts {line[:40]!r}: was it edited? Restore or delete it."
             ) from error
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablations.records.home import Home
+from ablations.records.mlflow_places import keep_places
 from ablations.records.mlflow_projection import connect, project_run, project_study, tracking_uri
 from ablations.records.store import list_studies, read_plan, read_records
 from ablations.records.study_runs import study_runs
@@ -63,4 +64,5 @@ def _sync(client: "MlflowClient", home: Home, plans: list[StudyPlan]) -> SyncCou
         for run in study_runs(plan):
             record = records.get((run.stage_hash, run.seed))
             outcomes["missing" if record is None else project_run(client, home, plan, run.key, record)] += 1
+        keep_places(client, home, plan)
     return SyncCounts(studies=len(plans), **outcomes)

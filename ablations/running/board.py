@@ -32,11 +32,11 @@ class _Pace:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that has just come to its end."""
+    """A run that has just come to its end, or goes back to be tried again."""
 
     name: str
     state: State
-    text: str  # its score, or why it failed
+    text: str  # its score, or the reason
 
 
 class Board:
@@ -61,7 +61,13 @@ class Board:
         self._pace: dict[str, _Pace] = {}
         self._ended: list[Ended] = []
         self._counts = Counter(self._states.values())
-        self._rows: list[ArmMarks] | None = None  # None: to be made again
+        self._seeds = plan.every_seed
+        self._arms_of: dict[str, list[int]] = {}  # run key -> positions of the arms that it serves
+        for position, arm in enumerate(plan.arms):
+            for stage in arm.stages:
+                for seed in plan.seeds_of(arm):
+                    self._arms_of.setdefault(run_key(stage.stage_hash, seed), []).append(position)
+        self._rows = [self._row(arm) for arm in plan.arms]
         self.timing = ""
         self.lanes: dict[str, LaneWork] = {}
 
@@ -89,6 +95,9 @@ class Board:
         self.timing, self.lanes = snapshot.timing, snapshot.lanes
         for change in snapshot.changes:
             self._take(change)
+        # Thousands of runs are not looked through twice a second: only the arms that a change is about.
+        for position in {position for change in snapshot.changes for position in self._arms_of[change.key]}:
+            self._rows[position] = self._row(self._plan.arms[position])
         for work in snapshot.lanes.values():
             if work.epoch is not None:
                 before = self._pace.get(work.key)
@@ -98,7 +107,6 @@ class Board:
                     self._pace[work.key] = replace(before, last=work.epoch, last_s=snapshot.now_s)
 
     def _take(self, change: Change) -> None:
-        self._rows = None
         self._counts[self._states[change.key]] -= 1
         self._counts[change.state] += 1
         self._states[change.key] = change.state
@@ -110,7 +118,7 @@ class Board:
             self._metrics[change.key] = change.metrics
             self._took_s.append(change.at_s - self._started_s[change.key])
             self._ended.append(Ended(name, change.state, self._score(change.key)))
-        elif change.state is State.FAILED:
+        elif change.state in (State.FAILED, State.PENDING):  # pending: its worker died, and it will be tried again
             self._ended.append(Ended(name, change.state, change.reason))
 
     def take_ended(self) -> tuple[Ended, ...]:
@@ -120,8 +128,6 @@ class Board:
 
     def rows(self) -> list[ArmMarks]:
         """Each arm's runs, and the mean of its finished ones so far."""
-        if self._rows is None:  # thousands of runs are not looked through twice a second
-            self._rows = [self._row(arm) for arm in self._plan.arms]
         return self._rows
 
     def lane_text(self, work: LaneWork) -> str:
@@ -154,7 +160,7 @@ class Board:
     def _row(self, arm: Arm) -> ArmMarks:
         planned = self._plan.seeds_of(arm)
         marks: tuple[Mark | None, ...] = tuple(
-            self._mark(arm, seed) if seed in planned else None for seed in self._plan.every_seed
+            self._mark(arm, seed) if seed in planned else None for seed in self._seeds
         )
         scores = [
             metrics[name]

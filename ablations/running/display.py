@@ -45,7 +45,8 @@ def verdict_table(study: str, analysis: Analysis) -> Table:
     for column in others:
         table.add_column(column, overflow="fold")
     for row in verdict_rows(analysis):
-        table.add_row(*row.short_cells)
+        if row.has_place:  # a control beside a factorial has none: its sentence is below the table
+            table.add_row(*row.short_cells)
     return table
 
 
@@ -107,9 +108,10 @@ class Progress:
         self._num_failures += 1
         if self._num_failures <= MAX_FAILURES:
             reason = " ".join(ended.text.split())
-            self.note(f"failed: {ended.name}: {textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}")
+            what = "failed" if ended.state is State.FAILED else "tried again"
+            self.note(f"{what}: {ended.name}: {textwrap.shorten(reason, MAX_REASON, placeholder=' ...')}")
         elif self._num_failures == MAX_FAILURES + 1:
-            self.note("more runs failed; from here on they are only counted, and the report has each with its reason")
+            self.note("more runs fail; from here on they are only counted, and the report has each with its reason")
 
 
 def summary(board: Board, elapsed_s: float) -> str:
@@ -119,15 +121,14 @@ def summary(board: Board, elapsed_s: float) -> str:
         if board.num(state):
             parts.append(f"{board.num(state)} {words}")
     parts.append(f"{duration(elapsed_s)} so far")
-    parts += [text for text in (board.left_text(), cost_text(board)) if text]
+    left = board.left_text()
+    if left:
+        parts.append(left + (", then the cost block" if board.timing == "waiting" else ""))
+    if board.timing == "running":
+        parts.append("measuring cost")
+    elif board.num_over < board.num_runs and not board.lanes:
+        parts.append("waiting for the lanes")
     return ", ".join(parts)
-
-
-def cost_text(board: Board) -> str:
-    """Where the timing of all arms against each other is; empty where none is asked for or it is over."""
-    if board.timing == "waiting":
-        return "then the cost block"
-    return "measuring cost" if board.timing == "running" else ""
 
 
 def log_line(board: Board, elapsed_s: float, finished: list[Ended]) -> str:

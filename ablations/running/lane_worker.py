@@ -18,12 +18,13 @@ from ablations.running.queue import Epoch, State, Stop, Time, Train, Wait
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
-from pipeline.spec.errors import Diverged
+from pipeline.spec.errors import Diverged, ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
 from pipeline.training.job import StageJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
+from pipeline.training.scrub import scrubbed
 from pipeline.training.team import Team
 from pipeline.training.timing import time_stages
 
@@ -91,7 +92,11 @@ class _Worker:
         result = self._attempt(job, attempt)
         trim_heap()
         if self._team.rank == 0:
-            ray.get(self._config.recorder.write.remote(result))
+            try:
+                ray.get(self._config.recorder.write.remote(result))
+            except ResourceError as error:  # else it would be told as a worker that died without a word
+                self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
+                raise
             shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
             record = result.record
             state = State.FINISHED if record.status is Status.FINISHED else State.FAILED
@@ -113,7 +118,7 @@ class _Worker:
         except Exception as error:
             if self._team.world_size > 1 or isinstance(error, torch.AcceleratorError):
                 # The other ranks may sit in a collective, or the device is unusable: a fresh group is the way out.
-                self.call("fault", f"rank {self._team.rank}: {type(error).__name__}: {error}")
+                self.call("fault", scrubbed(f"rank {self._team.rank}: {type(error).__name__}: {error}"))
                 raise
             if isinstance(error, torch.OutOfMemoryError):
                 torch.cuda.empty_cache()

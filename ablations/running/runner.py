@@ -1,13 +1,9 @@
 """Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
 
 import json
-import signal
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +14,14 @@ import torch
 from ablations.grid.spec import Resources
 from ablations.planning.planned import Planned, PlannedRun
 from ablations.planning.promise import keep_promise
-from ablations.planning.stage_checks import check_batches, num_trained_on
+from ablations.planning.stage_checks import check_prepared
 from ablations.records import store
 from ablations.records.home import Home
 from ablations.records.recorder import Flushed, recorder_actor
 from ablations.running.board import Board
 from ablations.running.cluster import connect, has_cluster
 from ablations.running.display import Progress, duration
+from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
 from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
 from pipeline.data.handle import DataHandle, make_handle
@@ -141,35 +138,8 @@ def prepare_all(planned: Planned, home: Home, progress: Progress) -> dict[str, D
         if not home.thumbnails(handles[key].fingerprint).is_file():
             store.write_thumbnails(home, handles[key].fingerprint, make_thumbnails(handles[key]))
     for run in planned.runs:  # bad images that were skipped count in the plan
-        handle = handles[run.data_key]
-        num_train = num_trained_on(run.spec, len(handle.train.rows), len(handle.pool.rows))
-        check_batches(run.spec, num_train, f"arm {run.arms[0]}, stage {run.stage.name}")
+        check_prepared(run.spec, handles[run.data_key], f"arm {run.arms[0]}, stage {run.stage.name}")
     return handles
-
-
-class Interrupts:
-    """Ctrl-C or SIGTERM once: finish what is running. Twice: stop now."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @contextmanager
-    def caught(self) -> Iterator["Interrupts"]:
-        """Install the handlers; only the main thread may."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.count += 1
-        if self.count >= 2:
-            raise KeyboardInterrupt
 
 
 def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
@@ -201,11 +171,8 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
         snapshot = _watch(sizes, queue, recorder, handles, progress, interrupts)
-        study = load_study(home.root, planned.plan.study)
-        write_report(study, report)
-        ray.get(recorder.finish.remote(str(report)))
-        progress.note("writing the rest to MLflow ...")
-        flushed: Flushed = ray.get(recorder.flush.remote())
+        progress.note("writing the rest to MLflow, and the report ...")
+        flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
         snapshot.counts,
         interrupts.count > 0,
@@ -215,6 +182,18 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         flushed.unprojected,
         flushed.reason,
     )
+
+
+def write_and_show_report(recorder: Any, home: Home, study: str) -> Flushed:
+    """Have MLflow show every run, write the report with links to them, and have MLflow keep that too."""
+    try:
+        ray.get(recorder.locate.remote())
+        flushed: Flushed = ray.get(recorder.flush.remote())
+    finally:  # whoever interrupts a slow MLflow still gets a report
+        write_report(load_study(home.root, study), home.report(study))
+    ray.get(recorder.finish.remote(str(home.report(study))))
+    # A server that has just given up on a run is not waited for a second time; the report is among what it lacks.
+    return ray.get(recorder.flush.remote()) if not flushed.unprojected else flushed
 
 
 def _same_plan(home: Home, planned: Planned) -> bool:

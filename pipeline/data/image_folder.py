@@ -1,13 +1,12 @@
 """A folder per class, local or behind any fsspec URL."""
 
-import hashlib
 import posixpath
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import numpy as np
 
+from pipeline.data.files import content_digests, list_files, open_place, unreadable_note
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role, cut_splits
 from pipeline.spec.data import ImageFolder
 from pipeline.spec.errors import DataError
@@ -25,21 +24,20 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
     Raises:
         DataError: the folder is missing or empty, or mixes split and class folders.
     """
-    fs, root = fsspec.core.url_to_fs(spec.path)
-    if not fs.isdir(root):
+    place = open_place(spec.path, "data.path")
+    fs, root = place.fs, place.root
+    if place.kind != "folder":
         raise DataError(
             f"data.path: {spec.path!r} is not a folder. Expected a folder per class below it (or below its train/, "
             "val/ and test/). Paths are relative to where the command is run; --data PATH overrides the grid."
         )
-    details = fs.find(root, detail=True)
-    root = root.rstrip("/")
+    files = list_files(fs, root)
     found: list[tuple[str, str, str]] = []  # (id, class, path)
     roles: list[Role | None] = []
     num_ignored = 0
-    for path in sorted(details):
-        relative = path[len(root) + 1 :]
-        parts = relative.split("/")
-        if posixpath.splitext(parts[-1])[1].lower() not in EXTENSIONS or any(p.startswith(".") for p in parts):
+    for path, name in files.names.items():
+        parts = name.split("/")
+        if not is_image_name(name):
             num_ignored += 1
             continue
         role = ROLE_FOLDERS.get(parts[0].lower()) if len(parts) >= 3 else None
@@ -47,7 +45,7 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
         if len(inside) < 2:
             num_ignored += 1  # an image beside the class folders has no class
             continue
-        found.append((relative, inside[0], path))
+        found.append((name, inside[0], path))
         roles.append(role)
     if not found:
         raise DataError(
@@ -61,11 +59,16 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
             f"data.path: {spec.path!r} mixes split folders (train, val, test) with class folders, e.g. {stray!r}. "
             "Put every class below a split folder, or none."
         )
+    contents = content_digests(fs, [path for _, _, path in found], files)
+    notes = [*files.notes, *unreadable_note(contents, files, spec.on_bad_image, "data.path")]
+    readable = [i for i, (_, _, path) in enumerate(found) if path in contents.digests]
+    found, roles = [found[i] for i in readable], [roles[i] for i in readable]
     ids = tuple(entry[0] for entry in found)
     names = tuple(sorted({entry[1] for entry in found}))
     number = {name: i for i, name in enumerate(names)}
     labels = np.asarray([number[entry[1]] for entry in found], dtype=np.int64)
-    notes = [f"{num_ignored} files are no images in a class folder and were ignored"] if num_ignored else []
+    if num_ignored:
+        notes.append(f"{num_ignored} files are no images in a class folder and were ignored")
     role_array = resolve_roles(ids, labels, roles, spec.val_frac, spec.test_frac, notes)
     paths = [entry[2] for entry in found]
     chunks = tuple(
@@ -74,7 +77,14 @@ def scan_image_folder(spec: ImageFolder) -> Listing:
         )
         for i in range(0, len(ids), IMAGES_PER_CHUNK)
     )
-    return Listing(names, ids, labels, role_array, content_digests(fs, paths, details), chunks, tuple(notes))
+    content = tuple(contents.digests[path] for path in paths)
+    return Listing(names, ids, labels, role_array, content, chunks, tuple(notes))
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is called like an image, and neither it nor a folder above it is hidden."""
+    parts = name.split("/")
+    return posixpath.splitext(parts[-1])[1].lower() in EXTENSIONS and not any(part.startswith(".") for part in parts)
 
 
 def resolve_roles(
@@ -97,27 +107,6 @@ def resolve_roles(
         notes.append(f"no val split: {val_frac:.0%} of train is cut per class by sample id")
         roles[train] = cut_splits([ids[i] for i in train], labels[train], val_frac, 0.0)
     return roles
-
-
-def content_digests(fs: fsspec.AbstractFileSystem, paths: list[str], details: dict) -> tuple[str, ...]:
-    """Per file: a digest of its bytes where reading is cheap (local), else the store's own checksum."""
-    if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        some = [paths[i : i + IMAGES_PER_CHUNK] for i in range(0, len(paths), IMAGES_PER_CHUNK)]
-        with ThreadPoolExecutor(8) as pool:  # a chunk at a time: a future for each small file would cost more than it
-            return tuple(digest for digests in pool.map(_file_digests, some) for digest in digests)
-    keys = ("ETag", "etag", "md5Hash", "md5", "checksum")
-    return tuple(
-        str(next((details[p][k] for k in keys if details[p].get(k)), (details[p].get("size"), details[p].get("mtime"))))
-        for p in paths
-    )
-
-
-def _file_digests(paths: list[str]) -> list[str]:
-    digests = []
-    for path in paths:
-        with open(path, "rb", buffering=0) as file:
-            digests.append(hashlib.blake2b(file.read(), digest_size=16).hexdigest())
-    return digests
 
 
 def read_image_folder(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:

@@ -111,13 +111,23 @@ def check_listing(listing: Listing, where: str) -> Listing:
     """Refuse data that cannot answer the question.
 
     Raises:
-        DataError: fewer than two classes, an empty split, or a class that training or validation never sees.
+        DataError: fewer than two classes, an empty split, a class of one image, or one that training or validation
+            never sees.
     """
     names = listing.class_names
     if len(names) < 2:
         raise DataError(
             f"{where}: found {len(names)} class{'' if len(names) == 1 else 'es'} ({', '.join(names) or 'none'}), but a "
             "classifier needs at least two. Expected one folder (or label) per class; is `path` one level too deep?"
+        )
+    labelled = np.isin(listing.roles, ROLES)  # neither unlabelled nor left out
+    counts = np.bincount(listing.labels[labelled], minlength=len(names))
+    single = [name for name, count in zip(names, counts.tolist(), strict=True) if count == 1]
+    if single:
+        raise DataError(
+            f"{where}: class {', '.join(map(repr, single[:5]))}{' ...' if len(single) > 5 else ''} has one image in "
+            "all, but train and val need one each. Add images, remove the class everywhere, or name the other classes "
+            "with data.classes."
         )
     for role in ("train", "val"):
         present = set(listing.labels[listing.rows(role)].tolist())
@@ -130,3 +140,14 @@ def check_listing(listing: Listing, where: str) -> Listing:
                 "cut from train) raise val_frac."
             )
     return listing
+
+
+def absent_in_test(listing: Listing) -> tuple[str, ...]:
+    """A note on the classes that a test split is silent about."""
+    test = listing.rows("test")
+    present = set(listing.labels[test].tolist())
+    absent = [name for label, name in enumerate(listing.class_names) if label not in present]
+    if not len(test) or not absent:
+        return ()
+    shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+    return (f"test has no image of {len(absent)} of the {len(listing.class_names)} classes: {shown}",)

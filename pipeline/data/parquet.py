@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.data.files import list_files, open_place
 from pipeline.data.image_folder import ROLE_FOLDERS, resolve_roles
 from pipeline.data.listing import NOT_ASKED_FOR, Listing, ReadChunk, Role
 from pipeline.spec.data import Parquet
 from pipeline.spec.errors import DataError
+from pipeline.spec.printable import printable
 
 ROWS_PER_CHUNK = 2048
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)  # what pyarrow raises on bytes that are no Parquet
+UNKNOWN_LABEL = -1  # what Hugging Face datasets writes where a split keeps its labels
 
 
 def scan_parquet(spec: Parquet) -> Listing:
@@ -24,13 +28,15 @@ def scan_parquet(spec: Parquet) -> Listing:
     Raises:
         DataError: no such file, a column is missing, or the labels cannot be used.
     """
-    fs, root = fsspec.core.url_to_fs(spec.path)
-    if not fs.exists(root):
+    place = open_place(spec.path, "data.path")
+    fs, root = place.fs, place.root
+    if place.kind == "nothing":
         raise DataError(f"data.path: {spec.path!r} does not exist. Expected a .parquet file or a folder of them.")
-    files = [root] if fs.isfile(root) else sorted(p for p in fs.find(root) if p.endswith(".parquet"))
+    base = (posixpath.dirname(root) if place.kind == "file" else root).rstrip("/")
+    found = None if place.kind == "file" else list_files(fs, root)
+    files = [root] if found is None else [path for path in found.names if path.endswith(".parquet")]
     if not files:
         raise DataError(f"data.path: no .parquet file below {spec.path!r}.")
-    base = posixpath.dirname(root) if fs.isfile(root) else root.rstrip("/")
     ids: list[str] = []
     content: list[str] = []
     roles: list[Role | None] = []
@@ -38,8 +44,9 @@ def scan_parquet(spec: Parquet) -> Listing:
     chunks: list[ReadChunk] = []
     names: tuple[str, ...] | None = None
     for path in files:
-        relative = path[len(base) + 1 :]
+        relative = printable(path[len(base) + 1 :])
         schema, groups = _labels_in_file(fs, path, relative, spec)
+        _check_labels(groups, relative)
         names = names or class_names_in_metadata(schema, spec.label_column)
         digest = _file_digest(fs, path)
         role = _role_of(relative)
@@ -58,7 +65,7 @@ def scan_parquet(spec: Parquet) -> Listing:
             f"{', '.join(files[:4])}. Name all of them, or none."
         )
     names, numbers = number_labels(raw_labels, names, spec)
-    notes: list[str] = []
+    notes = list(found.notes) if found else []
     role_array = resolve_roles(tuple(ids), numbers, roles, spec.val_frac, spec.test_frac, notes)
     return Listing(names, tuple(ids), numbers, role_array, tuple(content), tuple(chunks), tuple(notes))
 
@@ -73,10 +80,22 @@ def _labels_in_file(
             _require_columns(file.schema_arrow, spec, relative)
             tables = (file.read_row_group(i, columns=[spec.label_column]) for i in range(file.num_row_groups))
             return file.schema_arrow, [table.column(0).to_pylist() for table in tables]
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise DataError(
             f"data.path: {relative} cannot be read as Parquet ({error}); restore it from its source, or remove it"
         ) from error
+
+
+def _check_labels(groups: list[list[int | str]], file: str) -> None:
+    """Name the file whose rows have no label: often it is the test split of a contest, which keeps its labels."""
+    num_rows = sum(len(labels) for labels in groups)
+    missing = sum(label is None or label == UNKNOWN_LABEL for labels in groups for label in labels)
+    if missing:
+        raise DataError(
+            f"data.label_column: {missing} of the {num_rows} rows of {file} have no label (nothing, or "
+            f"{UNKNOWN_LABEL}). Add them, or leave {'the file' if missing == num_rows else 'the rows'} out; images "
+            "without labels can be given as a folder, with data.unlabeled."
+        )
 
 
 def _require_columns(schema: pa.Schema, spec: Parquet, file: str) -> None:
@@ -93,17 +112,13 @@ def class_names_in_metadata(schema: pa.Schema, label_column: str) -> tuple[str, 
     if raw is None:
         return None
     feature = json.loads(raw).get("info", {}).get("features", {}).get(label_column, {})
-    return tuple(feature["names"]) if feature.get("names") else None
+    return tuple(printable(name) for name in feature["names"]) if feature.get("names") else None
 
 
 def number_labels(
     raw: list[int | str], names: tuple[str, ...] | None, spec: Parquet
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names and labels 0..K-1.  Strings are numbered in sorted order."""
-    if any(label is None for label in raw):
-        raise DataError(
-            f"data.label_column: {sum(label is None for label in raw)} rows of {spec.path!r} have no label."
-        )
     kinds = {type(label) for label in raw}
     if kinds <= {str}:
         names = names or tuple(sorted(set(map(str, raw))))
@@ -151,11 +166,21 @@ def _file_digest(fs: fsspec.AbstractFileSystem, path: str) -> str:
 
 
 def read_parquet(chunk: ReadChunk) -> Iterator[tuple[int, bytes]]:
-    """Row number and image bytes of each row in the chunk."""
+    """Row number and image bytes of each row in the chunk.
+
+    Raises:
+        DataError: the file is damaged behind the labels that were listed.
+    """
     url, path, column, group, start = chunk.where
     fs, _ = fsspec.core.url_to_fs(url)
-    with fs.open(path, "rb") as handle:
-        table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
+    try:
+        with fs.open(path, "rb") as handle:
+            table = pq.ParquetFile(handle).read_row_group(group, columns=[column]).slice(start, len(chunk.rows))
+    except DAMAGED as error:
+        raise DataError(
+            f"data.path: images of {printable(posixpath.basename(path))} that were listed cannot be read ({error}); "
+            "restore the file from its source"
+        ) from error
     for row, value in zip(chunk.rows, table.column(0).to_pylist(), strict=True):
         if row != NOT_ASKED_FOR:
             yield row, value["bytes"] if isinstance(value, dict) else value

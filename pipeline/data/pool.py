@@ -1,14 +1,14 @@
 """The unlabelled pool: training images whose labels are hidden, and a folder of images that never had any."""
 
 import hashlib
-import posixpath
 from collections import Counter
 from dataclasses import replace
+from typing import Literal
 
-import fsspec
 import numpy as np
 
-from pipeline.data.image_folder import EXTENSIONS, IMAGES_PER_CHUNK, content_digests
+from pipeline.data.files import FileList, content_digests, list_files, open_place, unreadable_note
+from pipeline.data.image_folder import EXTENSIONS, IMAGES_PER_CHUNK, is_image_name
 from pipeline.data.listing import NO_LABEL, ROLES, FolderChunk, Listing
 from pipeline.data.prepared import PixelReader, Prepared
 from pipeline.spec.data import DataSpec
@@ -26,7 +26,7 @@ def with_pool(listing: Listing, spec: DataSpec) -> Listing:
     """
     if spec.labeled_frac < 1:
         listing = hide_labels(listing, spec.labeled_frac)
-    return listing if spec.unlabeled is None else with_folder(listing, spec.unlabeled)
+    return listing if spec.unlabeled is None else with_folder(listing, spec.unlabeled, spec.on_bad_image)
 
 
 def hide_labels(listing: Listing, labeled_frac: float) -> Listing:
@@ -46,23 +46,20 @@ def hide_labels(listing: Listing, labeled_frac: float) -> Listing:
     return replace(listing, labels=labels, roles=roles, notes=(*listing.notes, note))
 
 
-def with_folder(listing: Listing, url: str) -> Listing:
+def with_folder(listing: Listing, url: str, on_bad_image: Literal["fail", "skip"]) -> Listing:
     """The listing with all images below a folder, local or behind an fsspec URL, behind its own.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: there is no such folder, no image in it, or one that cannot be read and may not be skipped.
     """
-    fs, root = fsspec.core.url_to_fs(url)
-    details = fs.find(root, detail=True) if fs.isdir(root) else {}
-    root = root.rstrip("/")
-    relative = {path: path[len(root) + 1 :] for path in sorted(details)}
-    paths = [
-        path
-        for path, name in relative.items()
-        if posixpath.splitext(name)[1].lower() in EXTENSIONS and not any(p.startswith(".") for p in name.split("/"))
-    ]
+    place = open_place(url, "data.unlabeled")
+    fs = place.fs
+    files = list_files(fs, place.root) if place.kind == "folder" else FileList({}, {})
+    contents = content_digests(fs, [path for path, name in files.names.items() if is_image_name(name)], files)
+    notes = [*files.notes, *unreadable_note(contents, files, on_bad_image, "data.unlabeled")]
+    paths = sorted(contents.digests)
     if not paths:
-        found = "holds no image" if fs.isdir(root) else "is not a folder"
+        found = "holds no image" if place.kind == "folder" else "is not a folder"
         raise DataError(
             f"data.unlabeled: {url!r} {found}. Expected images ({' '.join(sorted(EXTENSIONS))}) in it, at any depth; "
             "folders are no classes here. Paths are relative to where the command is run."
@@ -77,12 +74,12 @@ def with_folder(listing: Listing, url: str) -> Listing:
     )
     return replace(
         listing,
-        ids=(*listing.ids, *(POOL_PREFIX + relative[path] for path in paths)),
+        ids=(*listing.ids, *(POOL_PREFIX + files.names[path] for path in paths)),
         labels=np.concatenate([listing.labels, np.full(number, NO_LABEL)]),
         roles=np.concatenate([listing.roles, np.full(number, "pool", dtype="<U5")]),
-        content=(*listing.content, *content_digests(fs, paths, details)),
+        content=(*listing.content, *(contents.digests[path] for path in paths)),
         chunks=(*listing.chunks, *chunks),
-        notes=(*listing.notes, f"{number} unlabelled images come from a folder of their own (data.unlabeled)"),
+        notes=(*listing.notes, f"{number} unlabelled images come from a folder of their own (data.unlabeled)", *notes),
     )
 
 

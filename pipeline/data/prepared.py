@@ -4,6 +4,7 @@ Lanes, trials and later invocations share one copy in the page cache of a node; 
 """
 
 import mmap
+import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from pipeline.spec.errors import ResourceError
 
 INDEX_NAME = "index.npz"
+INDEX_VERSION = 1  # raise it when what is written changes; an index without a version is of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def save_index(prepared: Prepared) -> None:
     """Written last: a folder with an index is complete."""
     np.savez(
         prepared.folder / INDEX_NAME,
+        version=INDEX_VERSION,
         file_of_row=prepared.file_of_row,
         offset=prepared.offset,
         height=prepared.height,
@@ -109,7 +112,10 @@ def is_complete(folder: Path) -> bool:
     """Whether everything that the index speaks of is there: a power cut may keep the index and lose pixels."""
     if not (folder / INDEX_NAME).exists():
         return False
-    prepared = load_index(folder)
+    try:
+        prepared = load_index(folder)
+    except ResourceError:  # it is made again, as if there were none
+        return False
     good = prepared.file_of_row >= 0
     ends = (prepared.offset + 3 * prepared.height * prepared.width)[good]
     sizes = np.zeros(prepared.file_of_row.max(initial=-1) + 1, dtype=np.int64)
@@ -119,7 +125,20 @@ def is_complete(folder: Path) -> bool:
 
 
 def load_index(folder: Path) -> Prepared:
-    """What `save_index` wrote, wherever the folder lies now."""
-    with np.load(folder / INDEX_NAME, allow_pickle=False) as index:
-        bad = tuple(BadImage(sample_id, reason) for sample_id, reason in index["bad"].tolist())
-        return Prepared(folder, *(index[name] for name in ("file_of_row", "offset", "height", "width")), bad)
+    """What `save_index` wrote, wherever the folder lies now.
+
+    Raises:
+        ResourceError: it is damaged, or another version wrote it.
+    """
+    path = folder / INDEX_NAME
+    try:
+        with np.load(path, allow_pickle=False) as index:
+            version = int(index["version"]) if "version" in index else INDEX_VERSION
+            if version != INDEX_VERSION:
+                raise ValueError(f"its version is {version}, {INDEX_VERSION} was expected")
+            bad = tuple(BadImage(sample_id, reason) for sample_id, reason in index["bad"].tolist())
+            return Prepared(folder, *(index[name] for name in ("file_of_row", "offset", "height", "width")), bad)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ResourceError(
+            f"prepared images: {path} cannot be read ({error}). Run again to make them anew, or delete the folder"
+        ) from error

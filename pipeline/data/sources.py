@@ -1,12 +1,14 @@
 """One place that knows all data sources: scan lists the samples, read gives their bytes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.data.digits import read_digits, scan_digits
+from pipeline.data.duplicates import duplicate_notes
 from pipeline.data.image_folder import read_image_folder, scan_image_folder
-from pipeline.data.listing import FolderChunk, Listing, ReadChunk, check_listing, only_classes
+from pipeline.data.listing import FolderChunk, Listing, ReadChunk, absent_in_test, check_listing, only_classes
 from pipeline.data.parquet import read_parquet, scan_parquet
 from pipeline.data.pool import with_pool
 from pipeline.spec.data import AnyData, Digits, ImageFolder, Parquet
@@ -21,7 +23,9 @@ def scan(spec: AnyData) -> Listing:
     where = "digits" if isinstance(spec, Digits) else f"data.path {spec.path!r}"
     listing = _scan_all(spec)
     listing = listing if spec.classes is None else only_classes(listing, spec.classes, where)
-    return with_pool(check_listing(listing, where), spec)
+    listing = check_listing(listing, where)
+    notes = (*listing.notes, *absent_in_test(listing), *duplicate_notes(listing, spec))
+    return with_pool(replace(listing, notes=notes), spec)
 
 
 def _scan_all(spec: AnyData) -> Listing:

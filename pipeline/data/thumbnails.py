@@ -32,12 +32,14 @@ def make_thumbnails(data: DataHandle, max_images: int = MAX_IMAGES) -> dict[str,
         max_images: of the sample.
 
     Returns:
-        `id` [n] text, `start` [n + 1] int64 and `webp` [bytes] uint8: picture i is webp[start[i]:start[i + 1]].
+        `id` [n] text, `side_px` [n] int64, `start` [n + 1] int64 and `webp` [bytes] uint8: picture i is
+        webp[start[i]:start[i + 1]].
     """
     split = data.evals["val"]
     rows = split.rows[sample_positions(split, max_images)]
     reader = PixelReader(data.prepared)
     files: list[bytes] = []
+    sides: list[int] = []
     for row in rows:
         (image,) = reader.images(np.asarray([row]))
         height, width = image.shape[:2]
@@ -47,8 +49,10 @@ def make_thumbnails(data: DataHandle, max_images: int = MAX_IMAGES) -> dict[str,
         buffer = io.BytesIO()
         Image.fromarray(square[0]).save(buffer, "WEBP", lossless=side <= LOSSLESS_UP_TO_PX, quality=WEBP_QUALITY)
         files.append(buffer.getvalue())
+        sides.append(side)
     return {
         "id": np.asarray([data.ids[row] for row in rows]),
+        "side_px": np.asarray(sides, dtype=np.int64),
         "start": np.cumsum([0, *map(len, files)], dtype=np.int64),
         "webp": np.frombuffer(b"".join(files), dtype=np.uint8),
     }

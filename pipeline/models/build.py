@@ -45,8 +45,9 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
                 return timm.create_model(spec.name, num_classes=num_classes, **timm_options(spec))
             except TypeError as error:  # an architecture without this kind of regularisation
                 raise SpecError(
-                    f"timm does not build {spec.name} with drop_rate={spec.drop_rate:g} and drop_path_rate="
-                    f"{spec.drop_path_rate:g}: {error}. Leave out the one it does not know, or choose another model"
+                    f"timm does not build {spec.name} with "
+                    f"{', '.join(f'{name}={value:g}' for name, value in timm_options(spec).items())}: {error}. Leave "
+                    "out what it does not know, or choose another model"
                 ) from error
         case CustomModel():
             return build_custom(spec, num_classes)
@@ -54,5 +55,5 @@ def build_model(spec: AnyModel, num_classes: int) -> nn.Module:
 
 def timm_options(spec: Timm) -> dict[str, Any]:
     """What timm builds this network with, besides the size of its head."""
-    drop_path: dict[str, Any] = {"drop_path_rate": spec.drop_path_rate} if spec.drop_path_rate else {}
-    return {"drop_rate": spec.drop_rate, **drop_path}
+    some = {"drop_path_rate": spec.drop_path_rate, "img_size": spec.img_size, "patch_size": spec.patch_size}
+    return {"drop_rate": spec.drop_rate, **{name: value for name, value in some.items() if value}}

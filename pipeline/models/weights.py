@@ -58,7 +58,7 @@ def read_weights(path: Path, where: str) -> dict[str, Tensor]:
     """
     advice = "Save it with torch.save(model.state_dict(), path), or as .safetensors"
     try:
-        found = timm.models.load_state_dict(str(path), use_ema=False)
+        found = timm.models.load_state_dict(str(path), use_ema=False, weights_only=True)
     except Exception as error:  # whatever torch, pickle and safetensors raise on bytes that are not theirs
         raise SpecError(f"{where}: {path} cannot be read as weights ({_first_line(error)}). {advice}") from error
     odd = [name for name, value in found.items() if not isinstance(name, str) or not isinstance(value, Tensor)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from pipeline.spec.base import Frozen
+from pipeline.spec.base import ADDED_LATER, Frozen
 from pipeline.spec.errors import SpecError
 from pipeline.spec.targets import source_hash
 
@@ -35,6 +35,12 @@ class Timm(Model):
     name: str
     drop_rate: float = Field(0.0, ge=0, lt=1)
     drop_path_rate: float = Field(0.0, ge=0, lt=1)
+    img_size: Annotated[int | None, ADDED_LATER] = Field(
+        None, ge=8, le=2048, description="pixels that a vision transformer is built for; default: its usual size"
+    )
+    patch_size: Annotated[int | None, ADDED_LATER] = Field(
+        None, ge=2, le=64, description="side of a vision transformer's patches in pixels; default: its usual ones"
+    )
 
 
 class SmallCnn(Model):

@@ -131,6 +131,7 @@ class Curves(Frozen):
 class TimingRecord(Frozen):
     """Steps of one stage timed while no other lane works. Compare only rounds of one `block`."""
 
+    schema_version: Literal[1] = 1
     block: str
     round: int
     stage_hash: str

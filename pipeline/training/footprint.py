@@ -65,7 +65,7 @@ def check_network(
         raise Impossible(f"strategies: {' and '.join(config.key for config in editors)}: {fault}")
 
 
-def check_task(stage: StageSpec, num_classes: int, where: str) -> None:
+def check_task(stage: StageSpec, num_classes: int) -> None:
     """Refuse a task that cannot work on the stage's network. Call it when the network itself was found to be fine.
 
     Raises:
@@ -74,7 +74,7 @@ def check_task(stage: StageSpec, num_classes: int, where: str) -> None:
     editors = _STRATEGIES.dump_json(tuple(_editors(stage.strategies))).decode()
     model, task = _MODEL.dump_json(stage.model).decode(), stage.task.model_dump_json()
     if fault := _task_fault(model, editors, task, num_classes, stage.data.image_size_px):
-        raise Impossible(f"{where}: {fault}")
+        raise Impossible(f"stage {stage.name!r}: {fault}")
 
 
 @lru_cache(maxsize=512)  # every arm of a grid asks

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.result import StageResult
 from pipeline.spec.records import Curves, Environment, Failure, RunRecord, Status, run_key
+from pipeline.training.scrub import scrubbed
 
 if TYPE_CHECKING:
     from pipeline.experiment import StageSpec
@@ -72,7 +73,8 @@ def utc_now() -> str:
 
 
 def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Environment, log: str) -> StageResult:
-    """The record of a run that did not finish."""
+    """The record of a run that did not finish, without what its error and its log say about secrets and homes."""
+    told = failure.model_copy(update={"message": scrubbed(failure.message), "log_tail": scrubbed(failure.log_tail)})
     record = RunRecord(
         stage_hash=job.stage_hash,
         seed=job.seed,
@@ -81,6 +83,6 @@ def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Enviro
         environment=env,
         data_fingerprint=fingerprint,
         finished_at=utc_now(),
-        failure=failure,
+        failure=told,
     )
-    return StageResult(record, json.loads(job.spec_json), Curves(), {}, log)
+    return StageResult(record, json.loads(job.spec_json), Curves(), {}, scrubbed(log))

@@ -14,7 +14,8 @@ KNN_NEIGHBOURS = 20  # Caron et al. 2021 (arXiv:2104.14294) find 20 best through
 KNN_TEMPERATURE = 0.07  # Wu et al., section 3.4
 PROBE_L2 = 1e-3  # times half the squared weights, beside the mean cross-entropy, on standardized features
 PROBE_STEPS = 200  # of L-BFGS, at most
-# Below these, features are called collapsed. Networks with random weights lie far above both on every data set tried.
+# Below these, features are called collapsed. With random weights, small_cnn, three ResNets, ConvNeXt, a ViT and a
+# MobileNet have spreads of 0.1 to 1 and ranks of 15 to 170 on CIFAR-10.
 LEAST_SPREAD = 0.02
 LEAST_RANK = 1.05
 

@@ -125,9 +125,8 @@ def _records(study: StudyData, entry: PlanEntry | None) -> Iterator[Deviation]:
     elif entry is not None and versions and versions != [entry.code_version]:
         text = f"planned with code {entry.code_version}, trained with {versions[0]}"
         yield Deviation(what="code", text=text)
-    other = {record.data_fingerprint for record in study.records.values()} - {study.plan.data.fingerprint}
-    if other:
-        prints = ", ".join(sorted(fingerprint[:12] for fingerprint in other))
+    if study.other_fingerprints:
+        prints = ", ".join(fingerprint[:12] for fingerprint in study.other_fingerprints)
         text = f"some runs are of other data than the plan: fingerprint {prints}"
         yield Deviation(what="data", text=text)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.spec.study import Comparison
+from reports.analysis.classes import class_name
 from reports.records.load import StudyData
 from reports.records.predictions import Answers
 from reports.results.in_depth import ClassDifference, ExampleAnalysis, ExampleEffect, SeedFlips
@@ -241,7 +242,7 @@ def _class_differences(
         ClassDifference(
             factor=effect.factor,
             context=effect.context,
-            class_name=_class_name(study, int(grouping.labels[group])),
+            class_name=class_name(study.plan, int(grouping.labels[group])),
             num_images=int(sizes[group]),
             difference=POINTS * widened.difference,
             ci95=_points(widened.interval95),
@@ -252,11 +253,6 @@ def _class_differences(
         for (effect, group, widened, phi), q in zip(found, adjusted, strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: row.p))
-
-
-def _class_name(study: StudyData, label: int) -> str:
-    names = study.plan.data.class_names
-    return names[label] if 0 <= label < len(names) else f"class {label}"
 
 
 def _points(limits: Interval | None) -> Range | None:

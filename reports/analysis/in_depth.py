@@ -10,6 +10,8 @@ from reports.analysis.examples import analyse_examples
 from reports.analysis.half_normal import analyse_half_normal
 from reports.analysis.interactions import analyse_interactions
 from reports.analysis.pareto import analyse_pareto
+from reports.analysis.seed_pairs import pair_seeds
+from reports.analysis.seen import analyse_seen
 from reports.analysis.shared_gain import analyse_shares
 from reports.analysis.speed import analyse_speed
 from reports.analysis.stack import analyse_stack
@@ -32,10 +34,12 @@ def analyse_in_depth(study: StudyData) -> InDepth:
         calibration=analyse_calibration(study, answers),
         speed=analyse_speed(study),
         pareto=analyse_pareto(study),
+        seen=analyse_seen(study, answers, verdicts),
         interactions=analyse_interactions(plan, effects, family.cells),
         stack=analyse_stack(plan, effects, family.cells),
         shares=analyse_shares(study, family, effects, scale),
         power_curve=analyse_power(plan, family, verdicts.noise_floor, scale),
         half_normal=analyse_half_normal(plan, effects, scale),
         stages=analyse_stages(study),
+        seed_pairs=pair_seeds(study, scale),
     )

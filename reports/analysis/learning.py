@@ -52,12 +52,13 @@ def _runs(study: StudyData, stage_hash: str, scale: Scale) -> tuple[Run, ...]:
         if curves is None or not values or len(values) != len(curves.epoch):
             continue
         record = study.records.get((stage_hash, seed))
+        timed = len(curves.elapsed_s) == len(values)
         found.append(
             Run(
                 seed=seed,
                 failed=record is not None and record.failure is not None,
                 epochs=np.array(curves.epoch),
-                elapsed_s=np.array(curves.elapsed_s),
+                elapsed_s=np.array(curves.elapsed_s if timed else [np.nan] * len(values)),
                 values=scale.factor * np.array(values),
             )
         )

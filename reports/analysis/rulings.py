@@ -74,8 +74,9 @@ class Bench:
         sides = sides_of(self.plan, comparison, self.completeness)
         arms = sides.arms or tuple(comparison.contrast)
         notes = [comparison.note] if comparison.note else []
-        for name in arms:
-            notes += self._notes_on_runs(name, measured=bool(contrast.seeds))
+        if is_difference(contrast.key):  # arms of an average are those of every other: the study's warnings have them
+            for name in arms:
+                notes += self._notes_on_runs(name, measured=bool(contrast.seeds))
         notes += self._notes_on_seeds(contrast, evidence, ruling)
         notes += dict.fromkeys(
             f"hidden: {describe_undeclared(change)}; its effect is part of this one"
@@ -83,7 +84,7 @@ class Bench:
             for change in self.plan.arm(name).undeclared
             if comparison.factor in change.factors
         )
-        if evidence is not None and evidence.gain.num_seeds == 2:
+        if evidence is not None and evidence.gain.num_seeds == 2 < len(self.plan.stage_one_seeds):
             notes.append("2 seeds: noise pooled over all arms, which assumes that they scatter alike")
         clear = ruling.verdict.helps or ruling.verdict.hurts
         clear = clear or ruling.verdict in (Verdict.SUGGESTIVE, Verdict.EXPLORATORY)

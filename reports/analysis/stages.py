@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.spec.study import PlannedStage
 from reports.records.load import StudyData
-from reports.results.stages import StageGraph, StageNode
+from reports.results.stages import Representation, StageGraph, StageNode
 
 
 def analyse_stages(study: StudyData) -> StageGraph:
@@ -41,6 +41,7 @@ def analyse_stages(study: StudyData) -> StageGraph:
             num_finished=sum(study.finished((key, seed)) is not None for seed in seeds_of[key]),
             busy_s=_mean_busy_s(study, {key}, seeds_of[key]),
             busy_s_with_ancestors=_mean_busy_s(study, {key} | all_before(key), seeds_of[key]),
+            representation=_representation(study, key, seeds_of[key]),
         )
         for key, found in stages.items()
     ]
@@ -60,3 +61,15 @@ def _mean_busy_s(study: StudyData, stages: set[str], seeds: tuple[int, ...]) -> 
         if len(costs) == len(stages):
             sums.append(sum(cost.busy_s for cost in costs))
     return float(np.mean(sums)) if sums else None
+
+
+def _representation(study: StudyData, stage: str, seeds: tuple[int, ...]) -> Representation | None:
+    records = [record for seed in seeds if (record := study.finished((stage, seed))) is not None]
+    names = [name for name in Representation.model_fields if name != "num_seeds"]
+    found = [
+        [record.metrics[f"val/{name}"] for name in names] for record in records if "val/knn_top1" in record.metrics
+    ]
+    if not found:
+        return None
+    means = np.mean(found, axis=0).tolist()
+    return Representation(num_seeds=len(found), **dict(zip(names, means, strict=True)))

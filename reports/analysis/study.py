@@ -11,13 +11,15 @@ from reports.analysis.noise import noise_floor, repeats, reruns
 from reports.analysis.order_spread import with_order_spread
 from reports.analysis.recipe import recipe_to_keep
 from reports.analysis.robustness import with_robustness
+from reports.analysis.run_warnings import run_warnings
 from reports.analysis.secondary import with_secondary
 from reports.analysis.shares import with_percentages
 from reports.analysis.unassessed import in_grid_order, unassessed
 from reports.records.load import StudyData
 from reports.results.study import Analysis, Completeness, Effect, Recipe
 from reports.scale import scale_of_metric
-from reports.wording import answer, describe_setting
+from reports.stats.proportion import wilson
+from reports.wording import answer, describe_setting, stand_in
 
 
 def analyse(study: StudyData) -> Analysis:
@@ -60,7 +62,12 @@ def analyse(study: StudyData) -> Analysis:
         plan_hash=plan.plan_hash,
         as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
-        warnings=study.warnings + _warnings(study, judged.controls) + epoch_differences(study),
+        warnings=(
+            study.warnings
+            + _warnings(study, completeness, effects, judged.controls)
+            + epoch_differences(study)
+            + run_warnings(study)
+        ),
     )
 
 
@@ -81,19 +88,39 @@ def _answers(effects: tuple[Effect, ...]) -> dict[str, str]:
     return {factor: answer(own) for factor, own in declared.items()}
 
 
-def _warnings(study: StudyData, controls: tuple[Effect, ...]) -> tuple[str, ...]:
+def _failures_within_averages(completeness: Completeness, effects: tuple[Effect, ...]) -> list[str]:
+    """Failed arms that weighted sums are made of, said once: every one of the sums would have to repeat them."""
+    arms = dict.fromkeys(arm for effect in effects for arm in effect.weights)
+    found = []
+    for arm in arms:
+        cells = completeness.of_arm(arm)
+        if failed := sum(cell.state == "failed" for cell in cells):
+            limits = wilson(failed, len(cells))
+            found.append(f"{arm}: {failed} of {len(cells)} runs failed (95% CI {limits.low:.0%} to {limits.high:.0%})")
+    if not found:
+        return []
+    return [f"{'; '.join(found)}. Averages, shares and interactions over arms are conditional on success"]
+
+
+def _warnings(
+    study: StudyData, completeness: Completeness, effects: tuple[Effect, ...], controls: tuple[Effect, ...]
+) -> tuple[str, ...]:
     warnings = [
         f"control {effect.factor!r} did not come out as it must ({effect.expected} expected, found: "
         f"{effect.sentence}): distrust the other verdicts until it is explained"
         for effect in controls
         if effect.as_expected is False
     ]
+    if proxy := stand_in(study.plan):
+        warnings.append(f"{proxy}: what helps here may not help on all of it; confirm it there")
+    if len(study.plan.stage_one_seeds) == 2 and any(effect.n for effect in effects):
+        warnings.append("2 seeds: noise is pooled over all arms, which assumes that they scatter alike")
+    warnings += _failures_within_averages(completeness, effects)
     environments = [record.environment for record in study.records.values()]
     for name in ("device", "torch", "threads_per_worker", "code_version"):
         values = sorted({str(getattr(environment, name)) for environment in environments})
         if len(values) > 1:
             warnings.append(f"runs differ in {name} ({', '.join(values)}): part of a difference may come from that")
-    prints = {record.data_fingerprint for record in study.records.values()} - {study.plan.data.fingerprint}
-    if prints:
+    if prints := study.other_fingerprints:
         warnings.append(f"{len(prints)} other data fingerprint(s) among the runs than the plan's: the data changed")
     return tuple(warnings)

@@ -224,8 +224,8 @@ def _notes(both: _Both, pairs: tuple[MatchedArms, ...]) -> tuple[str, ...]:
     ]
     if any(pair.matched != "same runs" for pair in pairs) and not both.obstacles:
         notes.append(
-            "Differences are second minus first, paired by seed: the same seed draws the same images in the same "
-            "order, as far as the recipes let it."
+            "Differences are second minus first by a paired t over the seeds of both: the same seed draws the same "
+            "images in the same order, as far as the recipes let it."
         )
     if _environments(both.first, both.second) and not both.obstacles:
         notes.append("Versions or hardware differ: part of any difference may come from there.")

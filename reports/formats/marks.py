@@ -77,8 +77,8 @@ def grid_lines(rows: Sequence[ArmMarks], width: int, max_lines: int | None = Non
     if max_lines is None or math.ceil(len(rows) / layout.per_line) <= max_lines:
         return layout.lines(rows)
     kept = _most_telling(rows, max(1, max_lines - _strip_lines(len(rows), width)) * layout.per_line)
-    rest = [row for row in rows if row not in kept]
-    return layout.lines(kept) + _strip(rest, width, signs)
+    rest = [row for position, row in enumerate(rows) if position not in kept]
+    return layout.lines([rows[position] for position in sorted(kept)]) + _strip(rest, width, signs)
 
 
 def legend(shown: Sequence[ArmMarks], plain: bool = False) -> str:
@@ -127,16 +127,15 @@ def _cut(name: str) -> str:
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 2]}.."
 
 
-def _most_telling(rows: Sequence[ArmMarks], room: int) -> list[ArmMarks]:
-    """As many as there is room for, in the order given: with a failure first, then running, then any."""
+def _most_telling(rows: Sequence[ArmMarks], room: int) -> set[int]:
+    """Positions of as many as there is room for: with a failure first, then running, then any."""
 
     def rank(row: ArmMarks) -> int:
         if row.num("failed") or row.num("blocked"):
             return 0
         return 1 if row.num("running") else 2
 
-    chosen = sorted(range(len(rows)), key=lambda i: (rank(rows[i]), i))[:room]
-    return [rows[i] for i in sorted(chosen)]
+    return set(sorted(range(len(rows)), key=lambda position: (rank(rows[position]), position))[:room])
 
 
 def _strip_lines(num_rows: int, width: int) -> int:

@@ -12,7 +12,9 @@ from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
 from reports.stats.estimate import Method
 from reports.stats.verdict import Q_LEVEL, Verdict
-from reports.wording import level_text, range_text
+from reports.wording import level_text, place, range_text
+
+UNTUNED = "Settings are those of the grid: this study tuned none, for any arm."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class VerdictRow:
             self.step_cost,
         )
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it was judged in a context that has a column."""
+        return any(place.verdict for place in self.places)
+
     def at(self, context: Context) -> PlaceCell:
         """What was found in this context, which must be one of the table's."""
         return next(place for place in self.places if place.context == context)
@@ -61,13 +68,12 @@ def contexts_of(effects: Iterable[Effect]) -> tuple[Context, ...]:
 
 def columns(analysis: Analysis) -> tuple[str, ...]:
     """Of the verdict table: a column for each context that the plan has."""
-    return ("factor", *contexts_of(analysis.declared + analysis.controls), "verdict", "step cost")
+    return ("factor", *_columned(analysis), "verdict", "step cost")
 
 
 def short_columns(analysis: Analysis) -> tuple[str, ...]:
     """Of the verdict table in a terminal: each context with its verdict."""
-    contexts = contexts_of(analysis.declared + analysis.controls)
-    return ("factor", *(column for context in contexts for column in (context, "verdict")), "step cost")
+    return ("factor", *(column for context in _columned(analysis) for column in (context, "verdict")), "step cost")
 
 
 def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
@@ -112,8 +118,8 @@ def footnote(analysis: Analysis) -> str:
         f"Differences in {scale.title}{f' ({scale.unit})' if scale.unit else ''} on validation at the last epoch, "
         f"{level_text(analysis.level)} intervals, {method_text(analysis)}, Holm over {analysis.num_comparisons}; "
         f"{'higher' if scale.higher_is_better else 'lower'} is better; differences below {scale.size(analysis.delta)} "
-        "were declared beforehand not to matter."
-    )
+        f"were declared beforehand not to matter. {UNTUNED} {basis_lines(analysis)}"
+    ).rstrip()
 
 
 def remarks(analysis: Analysis) -> tuple[str, ...]:
@@ -130,6 +136,34 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
         *(f"Hidden change: {hidden_text(change)}" for change in analysis.hidden_changes),
         *(f"Warning: {warning}" for warning in analysis.warnings),
     )
+
+
+def sentence_lines(analysis: Analysis) -> tuple[str, ...]:
+    """The verdicts in full with what each rests on, for a terminal: its table has room for the first words only."""
+    judged = (
+        f"{effect.factor}{f' (control, {_passed(effect)})' if effect.control else ''}, {place(effect.context)}: "
+        f"{effect.sentence} ({basis_text(effect)})"
+        for effect in analysis.declared + analysis.controls
+    )
+    return (*judged, footnote(analysis), progress_text(analysis), analysis.recipe_to_keep.sentence)
+
+
+def basis_text(effect: Effect) -> str:
+    """'3 paired seeds; moderated t, df 4'; of a comparison that was not judged, its seeds."""
+    if effect.method is None or effect.df is None:
+        return f"{effect.n} of {effect.num_seeds_planned} seeds"
+    pairs = "" if effect.weights else "paired "
+    return f"{effect.n} {pairs}seed{'' if effect.n == 1 else 's'}; {effect.method}, df {effect.df:.4g}"
+
+
+def basis_lines(analysis: Analysis) -> str:
+    """What the verdicts of the table rest on: most of them first, then the others by name."""
+    effects: dict[str, list[str]] = {}
+    for effect in analysis.declared + analysis.controls:
+        effects.setdefault(basis_text(effect), []).append(f"{effect.factor} {place(effect.context)}")
+    most, *others = sorted(effects, key=lambda basis: -len(effects[basis])) or [""]
+    rest = "; ".join(f"{', '.join(effects[basis])}: {basis}" for basis in others)
+    return f"Each rests on {most}{f', but for {rest}' if rest else ''}." if most else ""
 
 
 def to_json(analysis: Analysis) -> str:
@@ -197,12 +231,12 @@ def _row(analysis: Analysis, effects: tuple[Effect, ...], factor: str, scale: Sc
     by_context = {effect.context: effect for effect in reversed(effects) if effect.factor == factor}
     places = tuple(
         PlaceCell(context, effect_text(by_context.get(context), scale), _short_verdict(by_context.get(context)))
-        for context in contexts_of(effects)
+        for context in _columned(analysis)
     )
     first = next(effect for effect in effects if effect.factor == factor)
     if first.control:
-        passed = {True: "as expected", False: "NOT as expected", None: "undecided"}[first.as_expected]
-        verdict = f"control, {passed}: {first.sentence}"
+        where = "" if first.context in _columned(analysis) else f", {place(first.context)} {effect_text(first, scale)}"
+        verdict = f"control, {_passed(first)}{where}: {first.sentence}"
     else:
         verdict = analysis.answers[factor]
     return VerdictRow(factor, places, verdict, ratio_text(first.step_ratio), first.control)
@@ -211,5 +245,13 @@ def _row(analysis: Analysis, effects: tuple[Effect, ...], factor: str, scale: Sc
 def _short_verdict(effect: Effect | None) -> str:
     if effect is None or not effect.control:
         return "" if effect is None else str(effect.verdict)
-    passed = {True: "as expected", False: "NOT as expected", None: "undecided"}[effect.as_expected]
-    return f"{effect.verdict} ({passed})"
+    return f"{effect.verdict} ({_passed(effect)})"
+
+
+def _passed(control: Effect) -> str:
+    return {True: "as expected", False: "NOT as expected", None: "undecided"}[control.as_expected]
+
+
+def _columned(analysis: Analysis) -> tuple[Context, ...]:
+    """The contexts that have a column: those of factors. A control is judged beside bare, whatever the design."""
+    return contexts_of(analysis.declared or analysis.controls)

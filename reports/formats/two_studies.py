@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reports.analysis.two_studies import LEVEL
 from reports.formats.markdown import escape, table_lines
 from reports.results.study import Spread
 from reports.results.two_studies import ArmPair, Side, SideVerdict, TwoStudies
@@ -19,6 +20,7 @@ class TextTable:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    long: tuple[str, ...] = ()  # columns of sentences, which may wrap
 
 
 def to_markdown(two: TwoStudies) -> str:
@@ -72,20 +74,24 @@ def tables(two: TwoStudies) -> tuple[TextTable, ...]:
 
 def _arms(two: TwoStudies) -> TextTable:
     scale = scale_of(two.metric)
-    columns = ("arm", "matched by", two.first.study, two.second.study, "second minus first, exploratory")
-    # Where the metrics differ, so do the units of the second study's scores: then only the counts are shown.
+    difference = f"second minus first ({level_text(LEVEL)}), exploratory"
+    columns = ("arm", difference, "BH q", "paired seeds", two.first.study, two.second.study, "matched by")
+    # Where the metrics differ, so do the units of the second study's scores: then only the first's are shown.
     same_metric = not any(reason.startswith("the metrics") for reason in two.obstacles)
     rows = tuple(
         (
             pair.first if pair.first == pair.second else f"{pair.first} / {pair.second}",
-            _matched(pair),
+            _difference(pair, scale),
+            NONE if pair.difference is None or pair.difference.q is None else p_text(pair.difference.q),
+            NONE if pair.difference is None else str(len(pair.difference.seeds)),
             _score(pair.first_score, scale),
             _score(pair.second_score, scale) if same_metric else NONE,
-            _difference(pair, scale),
+            _matched(pair),
         )
         for pair in two.arms
     )
-    return TextTable(f"Arms of both studies: {two.metric_title} on validation", columns, rows)
+    title = f"Arms of both studies: {two.metric_title} on validation"
+    return TextTable(title, columns, rows, (difference, "matched by"))
 
 
 def _matched(pair: ArmPair) -> str:
@@ -106,19 +112,15 @@ def _difference(pair: ArmPair, scale: Scale) -> str:
     found = pair.difference
     if found is None:
         return f"none: {pair.why_none}"
-    seeds = f"{len(found.seeds)} paired seeds"
-    if found.interval is None or found.p is None:
-        return f"{scale.difference(found.estimate)} in each of {seeds}: no spread, so no interval"
-    q = "" if found.q is None else f", BH q {p_text(found.q)}"
-    return (
-        f"{scale.difference(found.estimate)} {range_text(found.interval, scale)} ({level_text(found.level)}, {seeds}, "
-        f"paired t, df {found.df:g}{q})"
-    )
+    if found.interval is None:
+        return f"{scale.difference(found.estimate)}, the same with every seed, so no interval"
+    return f"{scale.difference(found.estimate)} {range_text(found.interval, scale)}"
 
 
 def _verdicts(two: TwoStudies) -> TextTable:
     rows = tuple((pair.factor, pair.context, _verdict(pair.first), _verdict(pair.second)) for pair in two.verdicts)
-    return TextTable("Verdicts side by side", ("factor", "context", two.first.study, two.second.study), rows)
+    studies = (two.first.study, two.second.study)
+    return TextTable("Verdicts side by side", ("factor", "context", *studies), rows, studies)
 
 
 def _verdict(side: SideVerdict | None) -> str:
@@ -129,9 +131,11 @@ def _verdict(side: SideVerdict | None) -> str:
 
 def _settings(two: TwoStudies) -> TextTable:
     rows = tuple((one.what, one.first, one.second) for one in two.settings)
-    return TextTable("Settings that differ", ("setting", two.first.study, two.second.study), rows)
+    studies = (two.first.study, two.second.study)
+    return TextTable("Settings that differ", ("setting", *studies), rows, studies)
 
 
 def _environments(two: TwoStudies) -> TextTable:
     rows = tuple((one.what, one.first, one.second) for one in two.environments)
-    return TextTable("Versions and hardware that differ", ("", two.first.study, two.second.study), rows)
+    studies = (two.first.study, two.second.study)
+    return TextTable("Versions and hardware that differ", ("", *studies), rows, studies)

@@ -14,12 +14,13 @@ from reports.formats.text import explored_text, method_text
 from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
 from reports.page.answers import answers, first_screen
-from reports.page.figures.cost import draw_cost
+from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
-from reports.page.figures.schedule import draw_schedules
+from reports.page.figures.schedule import draw_schedules, schedule_table
 from reports.page.final import final_scores
+from reports.page.run_links import run_links
 from reports.page.sections import make_sections
 from reports.page.seen import seen_pictures
 from reports.page.tables import (
@@ -100,7 +101,9 @@ def render(study: StudyData) -> str:
         panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
         learning=learning_table(curves, scale),
         schedules=draw_schedules(study.plan),
+        schedule_table=schedule_table(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),
+        cost_table=cost_table(added or analysis.declared, scale),
         cost_context=(added or analysis.declared)[0].context if analysis.declared else "",
         seen=seen_pictures(study, analysis),
         control_forest=draw_forest(analysis.controls, scale, delta),
@@ -110,4 +113,5 @@ def render(study: StudyData) -> str:
         final=final_scores(study),
         provenance=provenance(study, analysis),
         hashes=spec_hashes(study.plan),
+        run_links=run_links(study),
     )

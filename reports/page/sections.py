@@ -15,6 +15,7 @@ from reports.page.figures.interaction_plots import PairPanel, draw_interaction_p
 from reports.page.figures.pareto import draw_pareto
 from reports.page.figures.power import draw_power
 from reports.page.figures.reliability import ReliabilityPanel, draw_reliability
+from reports.page.figures.seed_slopes import SlopePanel, draw_seed_slopes, seed_table
 from reports.page.figures.shares import draw_shares
 from reports.page.figures.stack import draw_stack
 from reports.page.figures.stage_graph import draw_stages
@@ -64,6 +65,8 @@ class Sections:
     class_grid: ClassGrid | None
     half_normal: Figure | None
     stages: Figure | None
+    seed_slopes: tuple[SlopePanel, ...]
+    seed_table: Table | None
 
 
 def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
@@ -98,4 +101,6 @@ def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
         class_grid=grid,
         half_normal=draw_half_normal(analysis.half_normal, scale) if analysis.half_normal else None,
         stages=draw_stages(analysis.stages),
+        seed_slopes=draw_seed_slopes(analysis.seed_pairs, scale),
+        seed_table=seed_table(analysis.seed_pairs, scale),
     )

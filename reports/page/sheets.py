@@ -6,9 +6,12 @@ from markupsafe import Markup
 
 from pipeline.spec.pictures import BatchSheet, SheetTile
 from pipeline.spec.study import StudyPlan
+from reports.analysis.classes import class_name
 from reports.page.pictures import Part, PictureBook, data_uri
 from reports.records.load import StudyData
 from reports.records.pictures import Batches, read_batches
+
+LEAST_SHOWN = 0.005  # of a target: less is not seen in an image, and would round to 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,16 @@ def _sheet(plan: StudyPlan, book: PictureBook, batches: Batches, arms: tuple[str
 
 def target_text(plan: StudyPlan, tile: SheetTile) -> str:
     """What the loss was told, such as "0.7 shirt + 0.3 dress", or the class alone where it got all."""
-    names = plan.data.class_names
-    shares = [(names[s.label] if s.label < len(names) else f"class {s.label}", s.weight) for s in tile.targets]
-    if len(shares) == 1 and shares[0][1] == 1.0 and not tile.each_other:
+    shares = [(class_name(plan, share.label), share.weight) for share in tile.targets if share.weight >= LEAST_SHOWN]
+    each = tile.each_other
+    if len(shares) == 1 and shares[0][1] > 1 - LEAST_SHOWN and not each:
         return shares[0][0]
-    parts = [f"{weight:.2g} {name}" for name, weight in shares]
-    if tile.each_other:
-        parts.append(f"{tile.each_other:.2g} each other class" if shares else f"{tile.each_other:.2g} every class")
+    parts = [f"{round(weight, 2):g} {_quoted(name)}" for name, weight in shares]
+    if each:
+        parts.append(f"{each:.2g} each other class" if shares else f"{each:.2g} every class")
     return " + ".join(parts) or "no target"
+
+
+def _quoted(name: str) -> str:
+    """A class may be named 7, and "0.9 7" is no share of it."""
+    return f"“{name}”" if name[:1].isdigit() else name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -16,13 +16,15 @@ from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
 from pipeline.spec.records import Curves, FinalScore, RunRecord, Status, TimingRecord, run_key
 from pipeline.spec.study import StudyPlan
+from pipeline.spec.versions import version_fault
+from reports.records.mlflow_places import MlflowPlaces, read_places
+
+MAX_NAME = 120  # characters of a mistyped study that are repeated
 
 Model = TypeVar("Model", bound=BaseModel)
 
 RunId = tuple[str, int]
 """A stage hash and a seed."""
-
-KNOWN_SCHEMA_VERSION = 1
 
 
 class RunFiles(Protocol):
@@ -56,7 +58,15 @@ class StudyData:
     final_scores: tuple[FinalScore, ...] = ()
     num_test_reads: int = 0  # of this data's test split, by any study of the home
     plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
+    mlflow: MlflowPlaces | None = None  # where MLflow shows it, as far as is known
     read_thumbnails: Callable[[], bytes | None] = lambda: None  # the file of small pictures, megabytes
+
+    @property
+    def other_fingerprints(self) -> tuple[str, ...]:
+        """Of the data that compared runs were trained on, where it is not the plan's. An earlier stage may have any."""
+        compared = {arm.final.stage_hash for arm in self.plan.arms}
+        prints = {record.data_fingerprint for (stage, _), record in self.records.items() if stage in compared}
+        return tuple(sorted(prints - {self.plan.data.fingerprint}))
 
     def curves(self, run: RunId) -> Curves | None:
         """Values per epoch, or None where the run left none."""
@@ -87,14 +97,14 @@ def load_study(home: Path, study: str) -> StudyData:
     Raises:
         RecordError: the study is not there, or a record cannot be read.
     """
-    path = home / "studies" / study / "plan.json"
-    if not path.is_file():
-        known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
+    known = sorted(folder.parent.name for folder in home.glob("studies/*/plan.json"))
+    if study not in known:  # asked of the list, not of the disk: a name with slashes must lead nowhere
         raise RecordError(
-            f"{path}: no such file, so there is no study {study!r} in this home{nearest_text(study, known)}; the "
+            f"{home / 'studies'}: there is no study {study[:MAX_NAME]!r} in this home{nearest_text(study, known)}; the "
             f"studies here are {', '.join(known) or 'none'}. Pass the home that the study ran with (--home or "
             "ABLATE_HOME)."
         )
+    path = home / "studies" / study / "plan.json"
     plan = parse_plan(path.read_text(), str(path))
     records = parse_lines(RunRecord, _read_text(home / "records.jsonl"), "records.jsonl")
     timings = parse_lines(TimingRecord, _read_text(home / "timings.jsonl"), "timings.jsonl")
@@ -111,6 +121,7 @@ def load_study(home: Path, study: str) -> StudyData:
             (score.read for score in finals.items if score.data_fingerprint == plan.data.fingerprint), default=0
         ),
         plans=tuple(plans.items),
+        mlflow=read_places(path.parent),
         read_thumbnails=partial(_read_bytes, home / "thumbnails" / f"{plan.data.fingerprint}.npz"),
     )
 
@@ -190,15 +201,11 @@ def parse_model(model: type[Model], text: str, where: str) -> Model:
         RecordError: it is none; with `where`, the field, and what to do.
     """
     try:
-        raw: Any = json.loads(text)
+        json.loads(text)
     except json.JSONDecodeError as error:
         raise RecordError(f"{where}: not JSON ({error}); restore it, or run the study again") from error
-    version = raw.get("schema_version", KNOWN_SCHEMA_VERSION) if isinstance(raw, dict) else None
-    if version != KNOWN_SCHEMA_VERSION:
-        raise RecordError(
-            f"{where}: schema_version {version!r}, but this version of ablate reads {KNOWN_SCHEMA_VERSION}. "
-            "It was written by another version: install that one, or run the study again in a new home."
-        )
+    if fault := version_fault(text):
+        raise RecordError(f"{where}: {fault}")
     try:
         return model.model_validate_json(text)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.spec.errors import RecordError
 from pipeline.spec.promise import PlanEntry
-from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, TimingRecord
+from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, TimingRecord, run_key
 from reports.records.load import (
     RunId,
     StudyData,
@@ -20,6 +20,7 @@ from reports.records.load import (
     pick_records,
     pick_timings,
 )
+from reports.records.mlflow_places import MlflowPlaces, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,14 +40,14 @@ class MlflowFiles:
 
     def fetch(self, run_id: str, name: str) -> bytes | None:
         """One artifact of an MLflow run, by its path there, or None."""
-        folder = Path(self.folder.name) / run_id
-        if not (folder / name).is_file():
-            among = name.rpartition("/")[0] or None
-            if name not in {item.path for item in self.client.list_artifacts(run_id, among)}:
+        cached = Path(self.folder.name) / run_id / name
+        if not cached.is_file():
+            if name not in {item.path for item in self.client.list_artifacts(run_id, name.rpartition("/")[0] or None)}:
                 return None
-            folder.mkdir(exist_ok=True)
-            self.client.download_artifacts(run_id, name, str(folder))
-        return (folder / name).read_bytes()
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            # Some stores keep the folders of a path in what they download, others only the file's own name.
+            Path(self.client.download_artifacts(run_id, name, str(cached.parent))).replace(cached)
+        return cached.read_bytes()
 
 
 def load_study_from_mlflow(tracking_uri: str, study: str) -> StudyData:
@@ -81,14 +82,11 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
             f"{', '.join(known) or 'none'}. "
             "Check the tracking URI, or run `ablate sync` where the study's home is."
         )
-    runs = _all_runs(client, experiment.experiment_id)
-    run_ids = {
-        (run.data.tags[TAG_HASH], int(run.data.tags[TAG_SEED])): run.info.run_id
-        for run in reversed(runs)  # newest first from the server; so the newest of two wins here
-        if run.data.tags.get(TAG_KIND) == "run"
-    }
+    runs = all_runs(client, experiment.experiment_id)
+    run_ids = _run_ids(runs)
+    places = places_of(tracking_uri, experiment.experiment_id, runs)
     files = MlflowFiles(client, run_ids)
-    summary = next((run.info.run_id for run in runs if run.data.tags.get(TAG_KIND) == "study"), None)
+    summary = places.study_run_id
     content = None if summary is None else files.fetch(summary, "plan.json")
     if summary is None or content is None:
         raise RecordError(
@@ -110,11 +108,31 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
         files,
         timings.warnings + plans.warnings,
         plans=tuple(plans.items),
+        mlflow=places,
         read_thumbnails=partial(files.fetch, summary, f"thumbnails/{plan.data.fingerprint}.npz"),
     )
 
 
-def _all_runs(client: "MlflowClient", experiment_id: str) -> list[Any]:
+def places_of(tracking_uri: str, experiment_id: str, runs: list[Any]) -> MlflowPlaces:
+    """Where MLflow shows what `all_runs` found."""
+    return MlflowPlaces(
+        tracking_uri=without_password(tracking_uri),
+        experiment_id=experiment_id,
+        study_run_id=next((run.info.run_id for run in runs if run.data.tags.get(TAG_KIND) == "study"), None),
+        run_ids={run_key(*run): run_id for run, run_id in _run_ids(runs).items()},
+    )
+
+
+def _run_ids(runs: list[Any]) -> dict[RunId, str]:
+    return {
+        (run.data.tags[TAG_HASH], int(run.data.tags[TAG_SEED])): run.info.run_id
+        for run in reversed(runs)  # newest first from the server; so the newest of two wins here
+        if run.data.tags.get(TAG_KIND) == "run"
+    }
+
+
+def all_runs(client: "MlflowClient", experiment_id: str) -> list[Any]:
+    """Every run of an experiment, the newest first."""
     runs: list[Any] = []
     token = None
     while True:

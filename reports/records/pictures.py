@@ -42,17 +42,28 @@ def read_batches(study: StudyData, run: RunId) -> Batches | None:
     return None if older is None else Batches(older, None)
 
 
-def read_thumbnails(study: StudyData) -> dict[str, bytes]:
-    """Sample id -> a small picture of the central square of that validation image; empty where there are none.
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture of the central square of a validation image."""
+
+    content: bytes
+    side_px: int
+
+
+def read_thumbnails(study: StudyData) -> dict[str, Thumbnail]:
+    """Sample id -> its small picture; empty where there are none.
 
     In the order of the sample.
     """
     content = study.read_thumbnails()
     if content is None:
         return {}
-    arrays = _arrays(content, ("id", "start", "webp"), "thumbnails of the study's data")
+    arrays = _arrays(content, ("id", "side_px", "start", "webp"), "thumbnails of the study's data")
     start, webp = arrays["start"].tolist(), arrays["webp"].tobytes()
-    return {name: webp[start[i] : start[i + 1]] for i, name in enumerate(arrays["id"].tolist())}
+    return {
+        name: Thumbnail(webp[start[i] : start[i + 1]], side)
+        for i, (name, side) in enumerate(zip(arrays["id"].tolist(), arrays["side_px"].tolist(), strict=True))
+    }
 
 
 def read_heat(study: StudyData, run: RunId) -> Heat | None:

@@ -1,7 +1,8 @@
 """What each finished run answered on validation, image by image: as much of its file as the report needs.
 
-A file holds six columns and the ids as text. Here only right-or-wrong and the confidence are kept, five bytes an
-image, and ids are compared by the checksum and size that the archive has of them anyway, without unpacking them.
+A file holds six columns and the ids as text. Here only the predicted class and the confidence are kept, seven bytes an
+image with right-or-wrong, and ids are compared by the checksum and size that the archive has of them anyway: they are
+unpacked once for a set of images.
 """
 
 import io
@@ -25,6 +26,7 @@ class RunAnswers:
     """One run on validation, in the order of its file."""
 
     correct: np.ndarray  # [num_images] uint8, 1 where right
+    predicted: np.ndarray  # [num_images] uint16, number of the class
     confidence: np.ndarray  # [num_images] float32, of the predicted class
     images: tuple[Fingerprint, Fingerprint]  # of ids and labels: equal where the rows mean the same
 
@@ -35,6 +37,7 @@ class Answers:
 
     runs: dict[RunId, RunAnswers]
     labels: dict[tuple[Fingerprint, Fingerprint], np.ndarray] = field(default_factory=dict)  # [num_images] of a set
+    ids: dict[tuple[Fingerprint, Fingerprint], np.ndarray] = field(default_factory=dict)  # [num_images] text, the same
 
     def same_images(self, one: RunId, other: RunId) -> bool:
         """Whether two runs answered the same images, with the same labels, in the same order."""
@@ -43,6 +46,10 @@ class Answers:
     def labels_of(self, run: RunId) -> np.ndarray:
         """[num_images] class numbers."""
         return self.labels[self.runs[run].images]
+
+    def ids_of(self, run: RunId) -> np.ndarray:
+        """[num_images] sample ids."""
+        return self.ids[self.runs[run].images]
 
 
 def read_answers(study: StudyData) -> Answers:
@@ -69,9 +76,15 @@ def _add(answers: Answers, run: RunId, content: bytes) -> None:
                 return
             label = _column(archive, "label")
             images = (_fingerprint(archive, "id"), _fingerprint(archive, "label"))
-            correct = (_column(archive, "predicted") == label).astype(np.uint8)
-            answers.runs[run] = RunAnswers(correct, _column(archive, "confidence").astype(np.float32), images)
-            answers.labels.setdefault(images, label)
+            predicted = _column(archive, "predicted")
+            answers.runs[run] = RunAnswers(
+                correct=(predicted == label).astype(np.uint8),
+                predicted=predicted.astype(np.uint16),  # 65,535 classes at most; DataSpec's have names, so far fewer
+                confidence=_column(archive, "confidence").astype(np.float32),
+                images=images,
+            )
+            if images not in answers.labels:
+                answers.labels[images], answers.ids[images] = label, _column(archive, "id")
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise RecordError(
             f"predictions.npz of run {run_key(*run)}: cannot be read ({error}). Restore it, or remove the run's "

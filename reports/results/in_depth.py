@@ -10,6 +10,8 @@ from reports.results.half_normal import HalfNormalAnalysis
 from reports.results.interactions import InteractionAnalysis
 from reports.results.orders import ShareAnalysis, StackAnalysis
 from reports.results.power import PowerAnalysis
+from reports.results.seed_pairs import SeedPairs
+from reports.results.seen import SeenAnalysis
 from reports.results.stages import StageGraph
 from reports.results.study import Analysis, CostRatio, Range
 
@@ -214,9 +216,11 @@ class InDepth(Analysis):
     calibration: CalibrationAnalysis | None
     speed: SpeedAnalysis
     pareto: ParetoAnalysis | None
+    seen: SeenAnalysis
     interactions: InteractionAnalysis | None = Field(description="of pairs; None: no interaction was planned")
     stack: StackAnalysis | None = Field(description="None: nothing was added one after another")
     shares: ShareAnalysis | None = Field(description="None: no shares of the gain were planned")
     power_curve: PowerAnalysis | None = Field(description="None while the spread over seeds is unknown")
     half_normal: HalfNormalAnalysis | None = Field(description="None: the design is no screen or fraction")
     stages: StageGraph
+    seed_pairs: tuple[SeedPairs, ...] = Field(description="of every comparison of two arms")

@@ -5,6 +5,16 @@ from pydantic import Field
 from pipeline.spec.base import Frozen
 
 
+class Representation(Frozen):
+    """What the features of a stage without labels say about validation images. Means over its finished seeds."""
+
+    num_seeds: int
+    knn_top1: float = Field(description="0 to 1, by the votes of the nearest labelled training images")
+    probe_top1: float = Field(description="0 to 1, by a linear classifier on the features as they are")
+    feature_spread: float = Field(description="1: features differ in all directions alike, 0: they are all the same")
+    effective_rank: float
+
+
 class StageNode(Frozen):
     """One distinct stage. Costs are seconds a seed on a shared machine: for planning, not for verdicts."""
 
@@ -18,6 +28,7 @@ class StageNode(Frozen):
     num_finished: int
     busy_s: float | None = Field(description="its own, mean over finished seeds")
     busy_s_with_ancestors: float | None = Field(description="and of all stages before it, each once")
+    representation: Representation | None = Field(None, description="None: the stage is judged by its classifier")
 
     @property
     def num_arms(self) -> int:

@@ -270,7 +270,19 @@ class Analysis(Frozen):
     def luck(self) -> tuple[str, ...]:
         """What is known about luck, a sentence each."""
         found = (self.noise_floor, self.repeats, *self.reruns)
-        return tuple(f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
+        said = (f"{one.sentence[0].upper()}{one.sentence[1:]}." for one in found if one is not None)
+        return (*said, *self._shared_arms)
+
+    @property
+    def _shared_arms(self) -> tuple[str, ...]:
+        """Arms that several effects are measured against: their luck is in all of these."""
+        # Within full, an effect is full minus full without the factor, so that full is what these share.
+        arms = [e.treatment if e.context == "removed from full" else e.reference for e in self.declared if e.ci95]
+        return tuple(
+            f"{arms.count(arm)} effects share the runs of {arm}: were these lucky or unlucky, all are shifted alike."
+            for arm in dict.fromkeys(arms)
+            if arm and arms.count(arm) > 1
+        )
 
     @property
     def declared(self) -> tuple[Effect, ...]:

@@ -215,11 +215,12 @@ def _too_noisy(evidence: Evidence, scale: Scale) -> str:
     gain = evidence.gain
     limits = sd_interval(gain.sd, gain.df)
     more = _more_seeds(evidence, gain.sd, at_least=1)
+    seeds = "seed" if more == "1" else "seeds"
     more = more if more.startswith("over") else f"about {more}"
     fewest, most = (_more_seeds(evidence, sd, at_least=0) for sd in (limits.low, limits.high))
     return (
         f"too noisy: sd {scale.value(gain.sd)}, {gain.num_seeds} seeds could only detect "
-        f"≥ {scale.value(evidence.smallest_detectable)}{scale.suffix}; {more} more seeds for "
+        f"≥ {scale.value(evidence.smallest_detectable)}{scale.suffix}; {more} more {seeds} for "
         f"{scale.size(evidence.delta)} ({fewest} to {most})"
     )
 

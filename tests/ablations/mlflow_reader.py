@@ -24,7 +24,7 @@ def history(client: MlflowClient, run: Run, metric: str) -> list[tuple[int, floa
 
 
 def artifacts(client: MlflowClient, run: Run, to: Path) -> dict[str, bytes]:
-    names = [file.path for file in client.list_artifacts(run.info.run_id)]
+    names = [file.path for file in client.list_artifacts(run.info.run_id) if not file.is_dir]
     folder = to / run.info.run_id
     folder.mkdir(parents=True)
     return {name: Path(client.download_artifacts(run.info.run_id, name, str(folder))).read_bytes() for name in names}

@@ -170,3 +170,8 @@ def test_the_card_of_a_strategy_of_ones_own_is_that_of_its_target() -> None:
     assert f"brighten: {{strategies: [{{kind: custom, target: '{target}'}}]}}" in " ".join(" ".join(lines).split())
     with pytest.raises(SpecError, match="no_such_module"):
         card_lines("no_such_module:X")
+
+
+def test_a_card_says_in_which_other_stages_a_strategy_works() -> None:
+    assert "also in stages that pre-train without labels: mae, simclr, simmim" in words_of(card_lines("color_jitter"))
+    assert "also in" not in words_of(card_lines("mixup"))

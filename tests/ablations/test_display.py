@@ -60,12 +60,15 @@ class Terminal(io.StringIO):
 def test_a_summary_names_only_what_there_is() -> None:
     board = Board(PLAN, {}, 2)
     total = len(KEYS)
-    assert summary(board, 0.0) == f"0/{total} runs done, 0 s so far"
+    assert summary(board, 0.0) == f"0/{total} runs done, 0 s so far, waiting for the lanes"
     failed = (Change(KEYS[2], State.RUNNING, 0.0), Change(KEYS[2], State.FAILED, 1.0, "x"))
     waits = Change(KEYS[3], State.NOT_RUN, 1.0)
-    board.update(told(*finish(KEYS[0]), *finish(KEYS[1]), *failed, waits, Change(KEYS[4], State.RUNNING, 1.0)))
+    busy = {"lane 0": LaneWork(KEYS[4], "")}
+    running = Change(KEYS[4], State.RUNNING, 1.0)
+    board.update(told(*finish(KEYS[0]), *finish(KEYS[1]), *failed, waits, running, timing="waiting", lanes=busy))
     assert summary(board, 75.0) == (
-        f"4/{total} runs done, 1 running, 1 failed, 1 not run, 1 min 15 s so far, {board.left_text()}"
+        f"4/{total} runs done, 1 running, 1 failed, 1 not run, 1 min 15 s so far, {board.left_text()}, "
+        "then the cost block"
     )
     board.update(told(timing="running"))
     assert summary(board, 75.0).endswith(", measuring cost")
@@ -98,6 +101,15 @@ def test_a_log_of_days_has_a_line_every_five_minutes(monkeypatch: pytest.MonkeyP
     assert 24 * 12 <= len(stream.getvalue().splitlines()) <= 24 * 12 + 60
 
 
+def test_a_run_whose_worker_died_is_said_to_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    stream = io.StringIO()
+    with Progress(Board(PLAN, {}, 1), stream) as progress:
+        back = Change(KEYS[0], State.PENDING, 1.0, "the worker process died without a word")
+        progress.show(told(Change(KEYS[0], State.RUNNING, 0.0), back))
+    assert stream.getvalue().splitlines()[0] == "tried again: bare seed 0: the worker process died without a word"
+
+
 def test_a_failure_is_said_at_once_and_a_flood_of_them_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, stream = Clock(monkeypatch), io.StringIO()
     with Progress(Board(PLAN, {}, 1), stream) as progress:
@@ -110,7 +122,7 @@ def test_a_failure_is_said_at_once_and_a_flood_of_them_is_counted(monkeypatch: p
     assert len(lines) == 1 + 10 + 1
     assert lines[1].startswith("failed: bare seed 0: Diverged: [loss] is nan")
     assert max(map(len, lines)) < 220
-    assert "more runs failed" in lines[-1]
+    assert "more runs fail;" in lines[-1]
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 12)])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -190,6 +191,7 @@ def test_the_study_has_a_run_of_its_own(home: Home, tmp_path: Path) -> None:
     store.append_timing(home, timing(BARE, 0))
     store.append_timing(home, timing(planned_stage("main", "of another study"), 0))
     home.report("tricks").write_text("<p>größer</p>", encoding="utf-8")
+    store.write_thumbnails(home, plan.data.fingerprint, {"id": np.array(["a/1.jpg"])})
     project_study(client, home, plan, home.report("tricks"))
     run = shown(client, "tricks")["study: tricks"]
     assert run.info.status == "FINISHED"
@@ -197,6 +199,9 @@ def test_the_study_has_a_run_of_its_own(home: Home, tmp_path: Path) -> None:
     assert StudyPlan.model_validate_json(files["plan.json"]) == plan
     assert files["timings.jsonl"].decode() == timing(BARE, 0).model_dump_json() + "\n"
     assert files["report.html"].decode() == "<p>größer</p>"
+    assert [item.path for item in client.list_artifacts(run.info.run_id, "thumbnails")] == [
+        f"thumbnails/{plan.data.fingerprint}.npz"
+    ]
 
 
 def test_a_lost_database_is_rebuilt_as_it_was(home: Home, tmp_path: Path) -> None:

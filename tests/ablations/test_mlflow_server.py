@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ablations.commands.finish import mlflow_text
 from ablations.records.home import Home
 from ablations.records.mlflow_projection import connect
 from ablations.records.sync import SyncCounts, sync
+from reports.records.mlflow_places import read_places
 from tests.ablations.kept_results import keep_study, study_plan
 from tests.ablations.mlflow_reader import everything
 
@@ -71,3 +73,8 @@ def test_a_server_shows_what_the_local_database_shows(
     assert experiment.artifact_location.startswith("mlflow-artifacts:")
     assert everything(client, "tricks", tmp_path / "served") == local
     assert sync(home).unchanged == 5
+    places = read_places(home.study_dir("tricks"))
+    assert places is not None
+    for run_id in places.run_ids.values():
+        assert client.get_run(run_id).info.experiment_id == places.experiment_id
+    assert mlflow_text(home, "tricks").startswith(f"{server}/#/experiments/{experiment.experiment_id}/runs/")

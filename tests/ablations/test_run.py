@@ -23,6 +23,8 @@ import ray
 from ablations.records.home import Home
 from ablations.records.store import read_records
 from pipeline.spec.records import Status
+from reports.records.load import load_study
+from reports.records.pictures import read_heat, read_thumbnails
 from tests.ablations.studies import CommandResult, Kept, ablate, write_grid
 from tests.ablations.test_starter import image_folder
 
@@ -66,16 +68,12 @@ def test_a_study_runs_and_leaves_records_plan_report_and_weights(undisturbed: tu
     assert "Does anything help?" in kept.home.report("small").read_text()
     for record in read_records(kept.home).values():
         files = {path.name for path in kept.home.run_dir(record.key).iterdir()}
-        assert files >= {
-            "spec.json",
-            "curves.json",
-            "predictions.npz",
-            "batches.webp",
-            "batches.json",
-            "log.txt",
-            "model.pt",
-        }
+        assert files >= {"spec.json", "curves.json", "predictions.npz", "explain.npz", "log.txt", "model.pt"}
+        assert files >= {"batches.webp", "batches.json"}
     assert not list((kept.home.root / "stages").glob("*")), "checkpoints of finished runs are gone"
+    study = load_study(kept.home.root, "small")
+    heat = read_heat(study, (study.plan.arm("bare").final.stage_hash, 0))
+    assert heat is not None and set(heat.ids) <= set(read_thumbnails(study)), "every explained image has a picture"
 
 
 def test_arms_differ_as_far_as_their_factors_do(undisturbed: tuple[CommandResult, Kept]) -> None:

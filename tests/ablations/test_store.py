@@ -84,8 +84,8 @@ def test_a_file_of_one_torn_line_longer_than_a_read_chunk_is_cut_to_nothing(home
     ("bad", "fault"),
     [
         (b'{"stage_hash": "0a", "se', "JSON"),
-        (b'{"schema_version": 2}', "schema_version"),
         (b"\x00\x00\x00", "JSON"),
+        (b'{"schema_version": 1}', "stage_hash: Field required"),
     ],
 )
 def test_a_bad_line_before_the_last_is_refused_by_name(home: Home, bad: bytes, fault: str) -> None:

@@ -33,6 +33,19 @@ def pack(right: np.ndarray, label: np.ndarray, confidence: np.ndarray, prefix: s
     return buffer.getvalue()
 
 
+def pack_classes(predicted: np.ndarray, label: np.ndarray, prefix: str = "i") -> bytes:
+    """The same with any number of classes."""
+    buffer = io.BytesIO()
+    columns = {
+        "val/id": np.array([f"{prefix}{i}" for i in range(len(label))]),
+        "val/label": label,
+        "val/predicted": predicted,
+        "val/confidence": np.full(len(label), 0.8, np.float32),
+    }
+    np.savez(buffer, **columns)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
 def answered(right: Right, controls: tuple[str, ...] = (), confidence: float | np.ndarray = 0.8) -> StudyData:
     """A study with two classes, of which the second half of the images is the second."""
     study = study_of({arm: [float(row.mean()) for row in rows] for arm, rows in right.items()}, controls)

@@ -34,6 +34,7 @@ def write_thumbnails(home: Path, fingerprint: str) -> None:
     np.savez(
         home / "thumbnails" / f"{fingerprint}.npz",
         id=np.array([f"a/{i}.jpg" for i in order]),
+        side_px=np.full(len(order), SIDE_PX),
         start=np.cumsum([0, *map(len, files)]),
         webp=np.frombuffer(b"".join(files), np.uint8),
     )

@@ -8,6 +8,7 @@ from reports.analysis.study import analyse
 from reports.records.load import load_study
 from reports.results.study import Analysis
 from reports.stats.estimate import Method
+from tests.reports.factorial import factorial_study
 from tests.reports.fixtures import FACTORS, Options, write_home
 
 
@@ -87,3 +88,14 @@ def test_an_empty_study_promises_nothing(tmp_path: Path) -> None:
     found = analyse(load_study(tmp_path, "clothing-tricks"))
     assert found.recipe_to_keep.sentence.startswith("Nothing can be said yet")
     assert found.completeness.num_missing == 45
+
+
+def test_effects_that_share_an_arm_are_said_to_share_its_luck(tmp_path: Path) -> None:
+    """Specification 3, guard 5: one unlucky baseline shifts all effects measured against it."""
+    both_ways = analysis_of(tmp_path)
+    end = "effects share the runs of {}: were these lucky or unlucky, all are shifted alike."
+    assert [line for line in both_ways.luck if "share the runs" in line] == [
+        f"5 {end.format('bare')}",
+        f"5 {end.format('full')}",
+    ]
+    assert not any("share the runs" in line for line in analyse(factorial_study()).luck), "averages use all arms"

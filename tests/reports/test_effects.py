@@ -11,6 +11,7 @@ from pipeline.spec.records import Failure, RunRecord, Status
 from pipeline.spec.study import Arm, Comparison, DataSummary, Metric, PlannedStage, StudyPlan
 from reports.analysis.completeness import assess_completeness
 from reports.analysis.effects import Judged, judge
+from reports.analysis.study import analyse
 from reports.records.load import StudyData
 from reports.results.study import Effect
 from reports.stats.estimate import Method
@@ -175,7 +176,9 @@ def test_one_seed_gives_no_verdict_and_two_are_pooled() -> None:
     assert only({"bare": BARE[:1], "x": BETTER[:1]}).sentence == "not assessed (one seed: no verdict)"
     found = judged({"bare": BARE[:2], "x": BETTER[:2], "y": [0.935, 0.9366]})
     assert found.headline is Method.POOLED
-    assert all("2 seeds: noise pooled over all arms" in effect.notes[0] for effect in found.effects)
+    assert not any(effect.notes for effect in found.effects), "the pooling is said once, among the study's warnings"
+    (warning,) = analyse(study_of({"bare": BARE[:2], "x": BETTER[:2], "y": [0.935, 0.9366]})).warnings
+    assert warning == "2 seeds: noise is pooled over all arms, which assumes that they scatter alike"
 
 
 def test_a_study_that_is_not_done_says_how_far_it_is() -> None:

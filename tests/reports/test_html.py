@@ -1,11 +1,14 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from reports.page.html import write_report
+from pipeline.spec.records import run_key
+from reports.page.html import render, write_report
 from reports.records.load import load_study
+from reports.records.mlflow_places import MlflowPlaces
 from tests.reports.fixtures import Options, write_home
 
 VOID = {"meta", "img", "br", "line", "circle", "rect", "polyline", "path"}
@@ -31,7 +34,7 @@ class Page(HTMLParser):
             self.unlabelled.append(tag)
         if tag == "svg" and "svg" not in self.open and not (found.get("aria-label") or found.get("aria-hidden")):
             self.unlabelled.append(tag)
-        if tag not in VOID or tag == "circle":
+        if tag not in VOID or tag in ("circle", "rect"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -56,12 +59,16 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
     assert Page(text).headings == [
         "What to keep",
         "How much, and how sure",
+        "Is it one lucky seed?",
         "Learning curves",
         "Speed",
         "Cost beside gain",
         "What was trained for what",
         "What is worth its cost",
         "What the model sees",
+        "Where the evidence lies",
+        "What is taken for what",
+        "Images that each factor fixed and broke",
         "Examples: which images change",
         "Who gains, who loses",
         "Calibration: is confidence earned?",
@@ -158,3 +165,21 @@ def test_an_empty_study_makes_a_page(tmp_path: Path) -> None:
     assert "No run has left its curves yet." in page
     assert "No steps were timed" in page
     assert "No run has left its predictions yet." in page
+
+
+def test_a_served_run_is_linked_and_a_database_gets_the_command_that_opens_it(tmp_path: Path) -> None:
+    plan = write_home(tmp_path, Options(pictures=False))
+    study = load_study(tmp_path, plan.study)
+    bare = run_key(plan.arm("bare").final.stage_hash, 0)
+    places = MlflowPlaces(
+        tracking_uri="https://mlflow.example/", experiment_id="7", study_run_id="5e", run_ids={bare: "ab12"}
+    )
+    page = render(replace(study, mlflow=places))
+    assert '<a href="https://mlflow.example/#/experiments/7/runs/ab12" rel="noreferrer">ab12</a>' in page
+    assert places.report_url == "https://mlflow.example/#/experiments/7/runs/5e/artifacts/report.html"
+    local = places.model_copy(update={"tracking_uri": "sqlite:///home/mlflow.db"})
+    page = render(replace(study, mlflow=local))
+    assert "<code>mlflow ui --backend-store-uri sqlite:///home/mlflow.db</code>" in page
+    assert "ab12" in page
+    assert "https://" not in page
+    assert "Runs in MLflow" not in render(study)

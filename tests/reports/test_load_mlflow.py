@@ -7,6 +7,7 @@ from pipeline.spec.records import TAG_HASH, TAG_KIND, TAG_SEED, run_key
 from reports.analysis.study import analyse
 from reports.records.load import load_study
 from reports.records.load_mlflow import load_study_from_mlflow
+from reports.records.pictures import read_batches
 from tests.reports.fixtures import Options, write_home
 
 
@@ -22,7 +23,7 @@ def test_the_projection_alone_gives_the_same_analysis(tmp_path: Path) -> None:
 
     home = tmp_path / "home"
     home.mkdir()
-    write_home(home, Options(seeds=(0, 1), fail=(("+mixup", 1),), pictures=False))
+    write_home(home, Options(seeds=(0, 1), fail=(("+mixup", 1),)))
     study = load_study(home, "clothing-tricks")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(uri)
@@ -36,6 +37,8 @@ def test_the_projection_alone_gives_the_same_analysis(tmp_path: Path) -> None:
     summary = client.create_run(experiment, tags={TAG_KIND: "study"}).info.run_id
     client.log_artifact(summary, str(home / "studies" / "clothing-tricks" / "plan.json"))
     client.log_artifact(summary, str(home / "timings.jsonl"))
+    thumbnails = home / "thumbnails" / f"{study.plan.data.fingerprint}.npz"
+    client.log_artifact(summary, str(thumbnails), "thumbnails")
 
     found = load_study_from_mlflow(uri, "clothing-tricks")
     run = (study.plan.arm("bare").final.stage_hash, 1)
@@ -44,6 +47,8 @@ def test_the_projection_alone_gives_the_same_analysis(tmp_path: Path) -> None:
     assert found.curves(run) == study.curves(run)
     assert found.log(run) == "epoch 12 done\n"
     assert found.curves(failed) is None
+    assert found.read_thumbnails() == study.read_thumbnails() == thumbnails.read_bytes()
+    assert read_batches(found, run) == read_batches(study, run) is not None
     assert analyse(found) == analyse(study)
     with pytest.raises(RecordError, match=r"no experiment 'other'; .*clothing-tricks.*ablate sync"):
         load_study_from_mlflow(uri, "other")

@@ -53,9 +53,11 @@ def test_the_picture_of_an_older_version_is_shown_whole(study: StudyData, tmp_pa
     ("shares", "each_other", "expected"),
     [
         ([(0, 1.0)], 0.0, "dress"),
-        ([(2, 0.925), (1, 0.025)], 0.025, "0.93 shoes + 0.025 hat + 0.025 each other class"),
+        ([(2, 0.925), (1, 0.031), (0, 0.004)], 0.025, "0.93 shoes + 0.03 hat + 0.025 each other class"),
+        ([(0, 0.9991), (1, 0.0009)], 0.0, "dress"),
         ([], 0.25, "0.25 every class"),
         ([(9, 0.5)], 0.0, "0.5 class 9"),
+        ([], 0.0, "no target"),
     ],
 )
 def test_targets_in_words(study: StudyData, shares: list[tuple[int, float]], each_other: float, expected: str) -> None:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.page.figure import Figure
-from reports.page.figures.svg import drawing, join, text
+from reports.page.figures.svg import drawing, join, shortened, text
 from reports.page.tables import NONE, Table
 from reports.page.tables_in_depth import Q_LEVEL
 from reports.results.in_depth import ClassDifference, ExampleAnalysis
 from reports.wording import p_text
 
 CELL_WIDTH_PX, CELL_HEIGHT_PX, GAP_PX = 68, 34, 3
-NAME_WIDTH_PX, HEAD_PX = 132, 44
+HEAD_PX = 44
+LETTER_PX, SMALL_LETTER_PX = 8.0, 6.6  # a wide guess for names of factors, and of contexts below them
 MAX_CLASSES = 24
 MAX_NAME = 10
 """Letters of a class name above its column; the whole name is in the tooltip and in the table."""
@@ -48,27 +49,32 @@ def draw_class_map(grid: ClassGrid) -> Figure:
     step_x, step_y = CELL_WIDTH_PX + GAP_PX, CELL_HEIGHT_PX + GAP_PX
     shown = [row for row in grid.cells.values() if row.class_name in grid.classes]
     largest = max((abs(row.difference) for row in shown if row.q < Q_LEVEL), default=0.0)
+    names_px = max(
+        [LETTER_PX * len(factor) for factor, _ in grid.rows] + [SMALL_LETTER_PX * len(c) for _, c in grid.rows]
+    )
+    left = round(names_px) + 12
     parts: list[Markup] = []
     for column, name in enumerate(grid.classes):
-        middle = str(NAME_WIDTH_PX + column * step_x + CELL_WIDTH_PX / 2)
-        short = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
-        head = [text(middle, 16, short, "pair-note"), text(middle, 32, f"n = {grid.num_images[name]:,}", "pair-range")]
+        middle = str(left + column * step_x + CELL_WIDTH_PX / 2)
+        size = f"n = {grid.num_images[name]:,}"
+        head = [text(middle, 16, shortened(name, MAX_NAME), "pair-note"), text(middle, 32, size, "pair-range")]
         parts.append(Markup("<g><title>{}</title>{}</g>").format(name, join(head)))
     top = HEAD_PX
     for index, (factor, context) in enumerate(grid.rows):
-        if index == 0 or grid.rows[index - 1][0] != factor:
+        leads = index == 0 or grid.rows[index - 1][0] != factor
+        if leads:
             parts.append(text("0", top + 15, factor, "name", anchor="start"))
-        parts.append(text("0", top + 29, context, "pair-range", anchor="start"))
+        parts.append(text("0", top + (29 if leads else CELL_HEIGHT_PX / 2 + 4), context, "pair-range", anchor="start"))
         for column, name in enumerate(grid.classes):
             row = grid.cells.get((factor, context, name))
             if row is not None:
-                parts.append(_cell(row, NAME_WIDTH_PX + column * step_x, top, largest))
+                parts.append(_cell(row, left + column * step_x, top, largest))
         top += step_y
     surviving = [row for row in shown if row.q < Q_LEVEL]
     told = "; ".join(f"{r.class_name}: {r.factor}, {r.context} {r.difference:+.1f} pt" for r in surviving)
     svg = drawing(
         join(parts),
-        width=str(NAME_WIDTH_PX + step_x * len(grid.classes)),
+        width=str(left + step_x * len(grid.classes)),
         height=top,
         label=f"Difference in accuracy of {len(grid.rows)} comparisons on {len(grid.classes)} classes",
         told=f"surviving the false discovery rate: {told or 'none'}",

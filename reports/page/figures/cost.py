@@ -6,6 +6,7 @@ from reports.formats.text import effect_text, ratio_text
 from reports.page.figures.forest import tone_of
 from reports.page.figures.labels import LabelledPoint, place_labels
 from reports.page.figures.svg import axis_around, dot, drawing, join, line, number, percent, rect, text
+from reports.page.tables import Table
 from reports.results.study import Effect
 from reports.scale import Scale
 
@@ -20,7 +21,7 @@ def draw_cost(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Markup
         scale: of the metric that decides.
         delta: smallest improvement worth caring about.
     """
-    timed = [e for e in effects if e.step_ratio is not None and e.estimate is not None]
+    timed = _timed(effects)
     if not timed:
         return None
     across, up = [1.0], [0.0, delta, -delta]
@@ -57,5 +58,17 @@ def draw_cost(effects: tuple[Effect, ...], scale: Scale, delta: float) -> Markup
         points.append(LabelledPoint(effect.factor, x.at(effect.step_ratio.value), height))
     parts.extend(place_labels(points, TOP_PX))
     listed = "; ".join(f"{e.factor} {ratio_text(e.step_ratio)}, {effect_text(e, scale)}" for e in timed)
-    label = f"Step time against improvement in {scale.title}: {listed}"
-    return drawing(join(parts), height=HEIGHT_PX, label=label, css="scatter")
+    label = f"Step time against improvement in {scale.title} of {len(timed)} factors"
+    return drawing(join(parts), height=HEIGHT_PX, label=label, told=listed, css="scatter")
+
+
+def cost_table(effects: tuple[Effect, ...], scale: Scale) -> Table | None:
+    """The twin of the scatter; None where no step was timed."""
+    rows = tuple(
+        (effect.factor, effect_text(effect, scale), ratio_text(effect.step_ratio)) for effect in _timed(effects)
+    )
+    return Table(("factor", f"difference in {scale.title}", "time of a step"), rows) if rows else None
+
+
+def _timed(effects: tuple[Effect, ...]) -> list[Effect]:
+    return [effect for effect in effects if effect.step_ratio is not None and effect.estimate is not None]

@@ -36,8 +36,8 @@ def draw_flips(analysis: ExampleAnalysis) -> Markup | None:
     parts.append(text("2%", bottom + 36, "← broken", "hint", anchor="start"))
     parts.append(text("98%", bottom + 36, "fixed →", "hint", anchor="end"))
     listed = "; ".join(f"{e.factor}, {e.context}: {e.fixed} fixed, {e.broken} broken" for e in rows)
-    label = f"Images fixed and broken, over all seeds: {listed}"
-    return drawing(join(parts), height=bottom + 44, label=label, css="scatter")
+    label = f"Images fixed and broken, over all seeds, by {len(rows)} comparisons"
+    return drawing(join(parts), height=bottom + 44, label=label, told=listed, css="scatter")
 
 
 def _bar(x: Axis, low: float, high: float, middle: float, tone: str) -> Markup:

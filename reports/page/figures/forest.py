@@ -124,11 +124,11 @@ def _strip(effect: Effect, axis: Axis, scale: Scale, delta: float, floor: NoiseF
         for seed, value in effect.differences.items()
     )
     label = f"{effect.factor}, {effect.context}: {effect_text(effect, scale)}; {effect.verdict}"
-    if effect.differences:
-        label += f"; by seed {', '.join(scale.difference(value) for value in effect.differences.values())}"
+    seeds = ", ".join(scale.difference(value) for value in effect.differences.values())
+    told = f"by seed {seeds}" if seeds else ""
     return Strip(
         context=effect.context,
-        svg=drawing(join(parts), height=STRIP_HEIGHT_PX, label=label, css="strip"),
+        svg=drawing(join(parts), height=STRIP_HEIGHT_PX, label=label, told=told, css="strip"),
         numbers=effect_text(effect, scale),
         verdict=str(effect.verdict),
         tone=tone,

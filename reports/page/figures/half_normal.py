@@ -1,5 +1,7 @@
 """Which effects of a screen stand out of the sizes that luck alone would give."""
 
+from markupsafe import Markup
+
 from reports.page.figure import Figure
 from reports.page.figures.labels import LabelledPoint, place_labels
 from reports.page.figures.svg import Axis, dot, drawing, join, line, number, percent, text
@@ -7,7 +9,7 @@ from reports.page.tables import Table
 from reports.results.half_normal import HalfNormalAnalysis
 from reports.scale import Scale
 
-HEIGHT_PX, TOP_PX, BOTTOM_PX = 380, 14, 334
+HEIGHT_PX, TOP_PX, BOTTOM_PX = 384, 22, 338
 START, END = 9.0, 97.0
 LETTERS_PX = 16
 
@@ -27,12 +29,9 @@ def draw_half_normal(analysis: HalfNormalAnalysis, scale: Scale) -> Figure:
         line("9%", BOTTOM_PX, percent(x.at(reach)), y.at(reach * analysis.standard_error), "luck-line"),
         line("9%", one, "97%", one, "delta"),
         line("9%", every, "97%", every, "delta far"),
-        text("10%", every - 5, f"limit of all {len(points)}", "pair-note", anchor="start"),
-        text(
-            "10%", one - 5 if one - every > LETTERS_PX else one + 13, "limit of one effect", "pair-note", anchor="start"
-        ),
+        *_limit_names(one, every, len(points)),
         text("9%", BOTTOM_PX + 38, "half-normal quantile →", "hint", anchor="start"),
-        text("97%", BOTTOM_PX + 38, f"size of the effect, {scale.unit or scale.title} ↑", "hint", anchor="end"),
+        text("9%", TOP_PX - 4, f"size of the effect, {scale.unit or scale.title} ↑", "hint", anchor="start"),
     ]
     names: list[LabelledPoint] = []
     for point in points:
@@ -52,6 +51,17 @@ def draw_half_normal(analysis: HalfNormalAnalysis, scale: Scale) -> Figure:
         join(parts), height=HEIGHT_PX, label=label, told=f"above the limit of one effect: {told}", css="scatter"
     )
     return Figure(svg, _table(analysis, scale))
+
+
+def _limit_names(one: float, every: float, count: int) -> list[Markup]:
+    """Above their lines, or as one where they would lie on each other."""
+    if one - every < LETTERS_PX:
+        words = f"limits of one effect and of all {count}"
+        return [text("97%", every - 5, words, "row-name", anchor="end")]
+    return [
+        text("97%", every - 5, f"limit of all {count}", "row-name", anchor="end"),
+        text("97%", one - 5, "limit of one effect", "row-name", anchor="end"),
+    ]
 
 
 def _size(gain: float, scale: Scale) -> str:

@@ -10,7 +10,7 @@ from reports.scale import Scale
 from reports.wording import level_text, p_text, range_text
 
 CELL_WIDTH_PX, CELL_HEIGHT_PX, GAP_PX = 104, 56, 4
-NAME_WIDTH_PX = 150
+LETTER_PX = 8.0  # a wide guess, so that no name is cut off at the right
 WEAKEST, STRONGEST = 0.18, 0.52
 """Opacity of the fill, by size: dark letters must stay readable on all of them."""
 
@@ -32,7 +32,7 @@ def draw_interaction_map(analysis: InteractionAnalysis, scale: Scale) -> Figure:
     told = "; ".join(_told(pair, scale) for pair in analysis.pairs)
     svg = drawing(
         join(parts),
-        width=str((size - 1) * step_x + NAME_WIDTH_PX),
+        width=str(max(round(row * step_x + 12 + LETTER_PX * len(name)) for row, name in enumerate(analysis.factors))),
         height=size * step_y - GAP_PX + 2 * edge,
         label=f"Interactions of {size} factors in {scale.title}, pair by pair",
         told=told,

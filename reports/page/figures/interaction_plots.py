@@ -4,7 +4,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports.page.figures.svg import Axis, axis_around, dot, join, line, number, picture, polyline, rect, text
+from reports.page.figures.svg import (
+    Axis,
+    axis_around,
+    dot,
+    join,
+    line,
+    number,
+    picture,
+    polyline,
+    rect,
+    shortened,
+    text,
+)
 from reports.page.tables import NONE, Table
 from reports.results.interactions import CellMean, InteractionAnalysis, PairMeans
 from reports.scale import Scale
@@ -12,6 +24,7 @@ from reports.wording import level_text, range_text
 
 WIDTH, HEIGHT = 300.0, 214.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 292.0, 10.0, 168.0
+MAX_LETTERS = 13
 OFF_X, ON_X, APART = 98.0, 236.0, 5.0
 """The two lines stand a little apart, so that their intervals do not lie on each other."""
 
@@ -60,7 +73,7 @@ def _panel(pair: PairMeans, y: Axis, scale: Scale) -> Markup:
         parts.append(line(str(LEFT), y.at(tick), str(RIGHT), y.at(tick), "grid"))
         parts.append(text(str(LEFT - 5), y.at(tick) + 4, number(tick), "tick", anchor="end"))
     for x, words in ((OFF_X, "off"), (ON_X, "on")):
-        parts.append(text(str(x), BOTTOM + 16, f"{pair.first} {words}", "tick"))
+        parts.append(text(str(x), BOTTOM + 16, f"{shortened(pair.first, MAX_LETTERS)} {words}", "tick"))
     off = ((OFF_X - APART, pair.neither), (ON_X - APART, pair.first_alone))
     on = ((OFF_X + APART, pair.second_alone), (ON_X + APART, pair.both))
     for points, css, mark in ((off, "reference", "hollow"), (on, "bold", "solid")):
@@ -76,7 +89,7 @@ def _panel(pair: PairMeans, y: Axis, scale: Scale) -> Markup:
         text(str(LEFT + 28), key_y, "without", "tick", anchor="start"),
         polyline([(LEFT + 84, key_y - 4), (LEFT + 106, key_y - 4)], "curve bold"),
         dot(str(LEFT + 95), key_y - 4, 4, "point solid"),
-        text(str(LEFT + 112), key_y, f"with {pair.second}", "tick", anchor="start"),
+        text(str(LEFT + 112), key_y, f"with {shortened(pair.second, MAX_LETTERS)}", "tick", anchor="start"),
     ]
     told = "; ".join(
         f"{which}: {scale.value(mean.value)} {range_text(mean.ci95, scale)}".rstrip()

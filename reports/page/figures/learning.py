@@ -31,7 +31,8 @@ class Panel:
 
 
 def draw_learning(arms: Sequence[ArmCurves], bare: str | None, scale: Scale, by: By = "epoch") -> tuple[Panel, ...]:
-    """Panels on common axes, in the order of the arms; arms without curves are left to the completeness table.
+    """Panels on common axes, in the order of the arms; arms without curves are left to the completeness table, and
+    from the curves by time those that left no times.
 
     Args:
         arms: with curves.
@@ -39,6 +40,7 @@ def draw_learning(arms: Sequence[ArmCurves], bare: str | None, scale: Scale, by:
         scale: of the metric.
         by: what goes across; seconds are wall time on a shared machine.
     """
+    arms = [arm for arm in arms if all(np.isfinite(_across(run, by)).all() for run in arm.runs)]
     if not arms:
         return ()
     runs = [run for arm in arms for run in arm.runs]
@@ -73,7 +75,7 @@ def learning_table(arms: Sequence[ArmCurves], scale: Scale) -> Table | None:
             str(0 if arm.average is None else arm.average.num_runs),
             str(sum(run.failed for run in arm.runs)),
             *(_at(arm.average, epoch, scale) for epoch in picked),
-            NONE if arm.average is None else f"{arm.average.elapsed_s[-1]:.3g}",
+            _seconds(arm.average),
         )
         for arm in arms
     )
@@ -86,6 +88,11 @@ def _at(average: Average | None, epoch: int, scale: Scale) -> str:
         return NONE
     value = scale.value(float(average.values[where[0]]))
     return value if average.half_width is None else f"{value} ±{scale.value(float(average.half_width[where[0]]))}"
+
+
+def _seconds(average: Average | None) -> str:
+    timed = average is not None and np.isfinite(average.elapsed_s[-1])
+    return f"{average.elapsed_s[-1]:.3g}" if average is not None and timed else NONE
 
 
 def _across(curve: Run | Average, by: By) -> np.ndarray:

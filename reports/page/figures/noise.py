@@ -76,8 +76,8 @@ def _row(
         dot(percent(axis.at(value)), ROW_HEIGHT_PX / 2, 3.6, "seed open", f"seed {seed}: {shown(value)}")
         for seed, value in values.items()
     ]
-    told = f"{label}: mean {shown(mean)}; by seed {', '.join(shown(value) for value in values.values())}"
-    return NoiseRow(label, drawing(join(parts), height=ROW_HEIGHT_PX, label=told, css="strip"))
+    name, told = f"{label}: mean {shown(mean)}", f"by seed {', '.join(shown(value) for value in values.values())}"
+    return NoiseRow(label, drawing(join(parts), height=ROW_HEIGHT_PX, label=name, told=told, css="strip"))
 
 
 def _shade(axis: Axis, limits: Range) -> Markup:

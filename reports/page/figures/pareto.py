@@ -41,8 +41,8 @@ def draw_pareto(analysis: ParetoAnalysis, scale: Scale) -> Markup:
     listed = "; ".join(
         f"{p.arm} {number(round(p.cost, 2))}x, {scale.value(p.value)}{scale.suffix}" for p in analysis.points
     )
-    label = f"Training time against {scale.title}: {listed}. {analysis.sentence}"
-    return drawing(join(parts), height=HEIGHT_PX, label=label, css="scatter")
+    label, told = f"Training time against {scale.title} of every arm", f"{listed}. {analysis.sentence}"
+    return drawing(join(parts), height=HEIGHT_PX, label=label, told=told, css="scatter")
 
 
 def _mark(point: ParetoPoint, x: Axis, y: Axis, scale: Scale) -> list[Markup]:

@@ -8,8 +8,9 @@ from reports.page.tables import Table
 from reports.results.power import PowerAnalysis
 from reports.scale import Scale
 
-WIDTH, HEIGHT = 640.0, 320.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 628.0, 12.0, 262.0
+WIDTH, HEIGHT = 540.0, 300.0
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 532.0, 10.0, 246.0
+LETTERS_PX = 26
 
 
 def draw_power(analysis: PowerAnalysis, scale: Scale) -> Figure:
@@ -36,16 +37,21 @@ def draw_power(analysis: PowerAnalysis, scale: Scale) -> Figure:
         polyline([(x.at(p.num_seeds), _high(y, p.alone)) for p in points], "curve bold"),
     ]
     delta = y.at(analysis.delta)
-    marks = [
-        line(str(LEFT), delta, str(RIGHT), delta, "delta"),
-        text(str(RIGHT - 4), delta - 6, f"{scale.size(analysis.delta)}: worth caring about", "pair-note", anchor="end"),
-    ]
+    words, last = f"{scale.size(analysis.delta)}: worth caring about", points[-1]
+    # Above the line at the right, unless the curves are still there; below it at the left, where they never are.
+    over = max(last.alone_range.high, last.after_correction) > analysis.delta
+    beside = (
+        text(str(LEFT + 6), delta + 16, words, "row-name", anchor="start")
+        if over and BOTTOM - delta > LETTERS_PX
+        else text(str(RIGHT - 6), delta - 7, words, "row-name", anchor="end")
+    )
+    marks = [line(str(LEFT), delta, str(RIGHT), delta, "delta"), beside]
     if here is not None:
         at = x.at(here.num_seeds)
         marks += [
             line(str(at), TOP, str(at), BOTTOM, "now"),
             dot(str(at), y.at(here.alone), 6, "point solid"),
-            text(str(at), TOP + 12, f"this study: {here.num_seeds} seeds", "name", anchor="start", dx=8),
+            text(str(at), TOP + 14, f"this study: {here.num_seeds} seeds", "name", anchor="start", dx=8),
         ]
     box = f"{LEFT} {TOP} {RIGHT - LEFT} {BOTTOM - TOP}"
     clipped = Markup('<svg x="{}" y="{}" width="{}" height="{}" viewBox="{}">{}</svg>').format(

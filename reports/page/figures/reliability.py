@@ -44,9 +44,10 @@ def _panel(arm: ArmCalibration, x: Axis, y: Axis) -> Markup:
         parts.append(line(str(middle), y.at(found.ci95.low), str(middle), y.at(found.ci95.high), "cross solid"))
     parts.append(polyline([(x.at(b.confidence), y.at(b.accuracy)) for b in arm.bins], "curve thin"))
     parts.extend(dot(str(x.at(b.confidence)), y.at(b.accuracy), 3.5, "point solid") for b in arm.bins)
-    label = (
-        f"{arm.arm}: share right by stated confidence in {len(arm.bins)} bins of about {arm.bins[0].count} images; "
-        f"expected calibration error {arm.ece_mass:.2f} points, {arm.ece_mass_null:.2f} for a calibrated model; mean "
-        f"confidence {arm.confidence:.1f}%, right {arm.accuracy:.1f}%"
+    label = f"{arm.arm}: share right by stated confidence in {len(arm.bins)} bins"
+    told = (
+        f"about {arm.bins[0].count} images a bin; expected calibration error {arm.ece_mass:.2f} points, "
+        f"{arm.ece_mass_null:.2f} for a calibrated model; "
+        f"mean confidence {arm.confidence:.1f}%, right {arm.accuracy:.1f}%"
     )
-    return picture(join(parts), width=WIDTH, height=HEIGHT, label=label, css="panel")
+    return picture(join(parts), width=WIDTH, height=HEIGHT, label=label, told=told, css="panel")

@@ -6,27 +6,57 @@ from pydantic import TypeAdapter
 from pipeline.spec.schedule import AnySchedule, Plateau
 from pipeline.spec.study import Arm, StudyPlan
 from reports.page.figures.svg import Axis, join, line, number, picture, polyline, rect, text
+from reports.page.tables import Table
 
 WIDTH, HEIGHT = 300.0, 118.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 292.0, 8.0, 96.0
 NUM_POINTS = 201
 FAMILY = "schedules"
+SHOWN = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the training in the table."""
 
 Rates = list[tuple[float, float]]  # (epoch, learning rate)
 
 
 def draw_schedules(plan: StudyPlan) -> dict[str, Markup]:
     """Name of a card -> picture, for each factor that has a card of the schedules' family; bare's rate behind it."""
-    bare = next((arm for arm in plan.arms if not arm.factors), None)
-    pictures: dict[str, Markup] = {}
-    drawn: set[str] = set()
+    bare = _bare(plan)
+    return {card: _draw(factor, arm, bare) for factor, (card, arm) in _scheduled(plan).items()}
+
+
+def schedule_table(plan: StudyPlan) -> Table | None:
+    """The twin of the pictures: the rate at some points of the training; None where no factor brings a schedule."""
+    arms = {factor: arm for factor, (_, arm) in _scheduled(plan).items()}
+    if not arms:
+        return None
+    bare = _bare(plan)
+    every = arms if bare is None else {bare.name: bare} | arms
+    picked = [round(share * (NUM_POINTS - 1)) for share in SHOWN]
+    columns = ("factor", "schedule", *(_share_of_training(share) for share in SHOWN))
+    rows = tuple(
+        (name, arm.final.spec["schedule"]["kind"], *(f"{planned_rates(arm)[i][1]:.3g}" for i in picked))
+        for name, arm in every.items()
+    )
+    return Table(columns, rows)
+
+
+def _bare(plan: StudyPlan) -> Arm | None:
+    return next((arm for arm in plan.arms if not arm.factors), None)
+
+
+def _scheduled(plan: StudyPlan) -> dict[str, tuple[str, Arm]]:
+    """Factor -> name of its first card of the family, and the smallest arm that has the factor."""
+    found: dict[str, tuple[str, Arm]] = {}
     for name, card in plan.cards.items():
         factor = name.partition(": ")[0]  # a factor's further cards are called `factor: name`
         arms = sorted((arm for arm in plan.arms if factor in arm.factors), key=lambda arm: len(arm.factors))
-        if card.family == FAMILY and arms and factor not in drawn:
-            drawn.add(factor)
-            pictures[name] = _draw(factor, arms[0], bare)
-    return pictures
+        if card.family == FAMILY and arms and factor not in found:
+            found[factor] = (name, arms[0])
+    return found
+
+
+def _share_of_training(share: float) -> str:
+    return {0.0: "at the start", 1.0: "at the end"}.get(share, f"at {share:.0%}")
 
 
 def planned_rates(arm: Arm) -> Rates:

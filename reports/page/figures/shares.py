@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from reports.page.figure import Figure
-from reports.page.figures.svg import Axis, axis_around, drawing, join, line, number, percent, rect, text
+from reports.page.figures.svg import Axis, axis_around, drawing, join, line, number, percent, rect, shortened, text
 from reports.page.tables import NONE, Table
 from reports.results.orders import ShareAnalysis
 from reports.results.ranges import Range
@@ -11,7 +11,8 @@ from reports.scale import Scale
 from reports.wording import level_text, range_text
 
 ROW_PX, TOP_PX, BAR_PX = 44, 6, 16
-TOTAL = "all of them: full minus bare"
+MAX_LETTERS = 22  # of a name beside its numbers, on a phone
+TOTAL = "full minus bare"
 
 
 def draw_shares(analysis: ShareAnalysis, scale: Scale) -> Figure:
@@ -34,7 +35,8 @@ def draw_shares(analysis: ShareAnalysis, scale: Scale) -> Figure:
         top = TOP_PX + ROW_PX * index + (6 if whole else 0)
         if whole:
             parts.append(line("2%", top - 2, "98%", top - 2, "rule"))
-        names.append(text("2%", top + 14, f"{name}  {_number(estimate, limits, scale)}", "row-name", anchor="start"))
+        words = f"{shortened(name, MAX_LETTERS)}  {_number(estimate, limits, scale)}"
+        names.append(text("2%", top + 14, words, "row-name", anchor="start"))
         if estimate is not None:
             parts += _bar(x, estimate, limits, orders, top + 29, whole, scale)
     parts.append(line(percent(x.at(0)), TOP_PX, percent(x.at(0)), bottom, "zero"))

@@ -1,7 +1,7 @@
 """A bag of tricks as a waterfall: from the bare level upwards, one factor after another in a stated order."""
 
 from reports.page.figure import Figure
-from reports.page.figures.svg import axis_around, drawing, join, line, number, percent, rect, text
+from reports.page.figures.svg import axis_around, drawing, join, line, number, percent, rect, shortened, text
 from reports.page.tables import NONE, Table
 from reports.results.orders import StackAnalysis, StackStep
 from reports.results.ranges import Range
@@ -10,6 +10,7 @@ from reports.wording import level_text, range_text
 
 ROW_PX, TOP_PX, BAR_PX = 46, 6, 16
 START, END = 2.0, 98.0
+MAX_LETTERS = 21  # of a name beside its numbers, on a phone
 
 
 def draw_stack(analysis: StackAnalysis, scale: Scale) -> Figure:
@@ -38,7 +39,7 @@ def draw_stack(analysis: StackAnalysis, scale: Scale) -> Figure:
         if step.level_range is not None:
             low, high = x.at(step.level_range.low), x.at(step.level_range.high)
             parts.append(rect(percent(low), middle - 14, percent(max(high - low, 0.4)), 28, "envelope"))
-        words = f"+ {step.factor}  {_gain(step, scale)}"
+        words = f"+ {shortened(step.factor, MAX_LETTERS)}  {_gain(step, scale)}"
         parts.append(text("2%", top + 14, words, "row-name", anchor="start"))
         if step.before is None or step.gain is None:
             continue

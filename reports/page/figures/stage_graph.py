@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.page.figure import Figure
-from reports.page.figures.svg import drawing, join, line, percent, text
+from reports.page.figures.svg import drawing, join, line, percent, shortened, text
 from reports.page.tables import NONE, Table, duration
-from reports.results.stages import StageGraph, StageNode
+from reports.results.stages import Representation, StageGraph, StageNode
 
 BOX_PX, GAP_PX, TOP_PX = 62, 12, 4
 COLUMN_PX, MARGIN = 210, 9.0
 """Width that a column asks for, and percent of a column that is left for arrows."""
 MAX_NAMES = 2
+MAX_LETTERS = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,19 @@ def stage_table(graph: StageGraph) -> Table:
         )
         for node in graph.nodes
     )
-    return Table(columns, rows)
+    if not any(node.representation for node in graph.nodes):
+        return Table(columns, rows)
+    told = [NONE if node.representation is None else _features(node.representation) for node in graph.nodes]
+    rows = tuple((*row, cell) for row, cell in zip(rows, told, strict=True))
+    return Table((*columns, "what its features say about val"), rows)
+
+
+def _features(found: Representation) -> str:
+    return (
+        f"nearest neighbours {100 * found.knn_top1:.1f}%, linear probe {100 * found.probe_top1:.1f}%; spread "
+        f"{found.feature_spread:.2f} of 1, effective rank {found.effective_rank:.1f} "
+        f"(mean of {found.num_seeds} seed{'s' if found.num_seeds != 1 else ''})"
+    )
 
 
 def _places(shown: list[StageNode], num_columns: int) -> dict[str, _Place]:
@@ -71,8 +84,8 @@ def _places(shown: list[StageNode], num_columns: int) -> dict[str, _Place]:
     tops = dict.fromkeys(range(num_columns), float(TOP_PX))
     places: dict[str, _Place] = {}
     for node in shown:
-        left = node.depth * width
-        places[node.stage_hash] = _Place(left, left + width - (MARGIN if num_columns > 1 else 0.0), tops[node.depth])
+        left, room = node.depth * width, MARGIN if node.depth < num_columns - 1 else 0.0
+        places[node.stage_hash] = _Place(left, left + width - room, tops[node.depth])
         tops[node.depth] += BOX_PX + GAP_PX
     return places
 
@@ -84,11 +97,18 @@ def _box(node: StageNode, place: _Place) -> Markup:
     )
     seeds = f"{node.num_finished} of {len(node.seeds)} seeds"
     lines = [
-        text(percent(place.left), place.top + 19, _title(node), "stage-name", anchor="start", dx=10),
+        text(
+            percent(place.left),
+            place.top + 19,
+            shortened(_title(node), MAX_LETTERS),
+            "stage-name",
+            anchor="start",
+            dx=10,
+        ),
         text(percent(place.left), place.top + 36, f"{seeds}, {_users(node)}", "pair-note", anchor="start", dx=10),
         text(percent(place.left), place.top + 52, _cost(node), "pair-range", anchor="start", dx=10),
     ]
-    return Markup("<g>{}{}</g>").format(box, join(lines))
+    return Markup("<g><title>{}</title>{}{}</g>").format(_title(node), box, join(lines))
 
 
 def _arrow(start: _Place, end: _Place) -> Markup:

@@ -117,3 +117,8 @@ def percent(position: float) -> str:
 def number(value: float) -> str:
     """A tick's label without trailing zeros."""
     return f"{value:g}"
+
+
+def shortened(words: str, letters: int) -> str:
+    """Words that fit, cut with an ellipsis where they do not; the whole belongs into a title."""
+    return words if len(words) <= letters else f"{words[: letters - 1]}…"

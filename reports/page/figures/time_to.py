@@ -30,5 +30,5 @@ def draw_time_to(analysis: SpeedAnalysis) -> Markup | None:
         parts.append(line(mean, middle - 9, mean, middle + 9, "tally"))
     parts.append(text("97%", bottom + 36, "epochs →", "hint", anchor="end"))
     listed = "; ".join(f"{arm.arm} {arm.num_reached} of {len(arm.epochs)}" for arm in rows)
-    label = f"Epochs until the target is reached; runs that reached it: {listed}"
-    return drawing(join(parts), height=bottom + 44, label=label, css="scatter")
+    label, told = f"Epochs until the target is reached by {len(rows)} arms", f"runs that reached it: {listed}"
+    return drawing(join(parts), height=bottom + 44, label=label, told=told, css="scatter")

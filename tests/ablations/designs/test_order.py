@@ -16,7 +16,7 @@ def test_a_stack_follows_the_order() -> None:
     assert [cell.name for cell in layout.cells] == ["bare", "+c", "-b", "full"]
     steps = [(c.factor, c.treatment, c.reference, c.exploratory) for c in layout.comparisons]
     assert steps == [("c", "+c", "bare", False), ("a", "-b", "+c", False), ("b", "full", "-b", False)]
-    assert all("order: c, a, b" in c.note for c in layout.comparisons)
+    assert "the order, c, a, b; another" in layout.notes[0] and not any(c.note for c in layout.comparisons), "said once"
 
 
 def test_without_an_order_a_factor_comes_after_what_it_needs() -> None:

@@ -111,7 +111,9 @@ def test_any_file_system_of_fsspec() -> None:
         ([*images("train/a", "val/a", "val/b")], "train has no image of class 'b'"),
         ([*images("train/a", "train/b", "c")], "mixes split folders .* e.g. 'c/0.jpg'"),
         ([*images("val/a", "val/b", "test/a", "test/b")], "train has no image of class 'a', 'b'"),
-        (["a/1.jpg", "b/1.jpg"], "val has no image of class 'a', 'b'.* raise val_frac"),
+        (images("a", "b", count=2), "val has no image of class 'a', 'b'.* raise val_frac"),
+        (["a/1.jpg", *images("b")], "class 'a' has one image in all, but train and val need one each"),
+        ([*images("train/a", "train/b", "val/a"), "val/c/1.jpg"], "class 'c' has one image in all"),
     ],
 )
 def test_folders_that_cannot_be_used(tmp_path: Path, files: list[str], message: str) -> None:

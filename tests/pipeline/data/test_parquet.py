@@ -106,9 +106,10 @@ def test_the_fingerprint_is_the_contents_not_the_place(tmp_path: Path) -> None:
     ("labels", "names", "message"),
     [
         ([0, 1, 2] * 5, ["a", "b"], "labels run from 0 to 2, but there are 2 class names"),
-        ([-1, 1] * 5, None, "labels run from -1 to 1"),
+        ([-2, 1] * 5, None, "labels run from -2 to 1"),
         (["a", "c"] * 5, ["a", "b"], r"labels \['c'\] are not among the class names"),
-        ([0, None] * 5, None, "5 rows of .* have no label"),
+        ([0, None] * 5, None, r"5 of the 10 rows of x.parquet have no label .*leave the rows out"),
+        ([0, -1] * 5, None, r"5 of the 10 rows of x.parquet have no label .*leave the rows out"),
         ([0.5, 1.0] * 5, None, r"expected integers or strings, found \['float'\]"),
         ([0] * 10, None, "found 1 class"),
         ([0, 2] * 5, None, "no image of class '1'"),
@@ -160,7 +161,7 @@ def test_damaged_pages_are_an_error_of_the_data(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[4:400] = b"\xff" * 396  # the first column's pages; the footer is at the end
     file.write_bytes(content)
-    with pytest.raises(DataError, match=r"(?s)data.path: images that were listed cannot be read .*restore the file"):
+    with pytest.raises(DataError, match=r"(?s)data.path: images of train.parquet that were listed cannot be read .*restore"):
         decode_to_file(spec, listing.chunks, tmp_path, 0)
 
 
@@ -168,3 +169,23 @@ def test_labels_far_apart_without_names_are_refused_before_they_take_memory(tmp_
     write(tmp_path / "train.parquet", [0, 10**9] * 10)
     with pytest.raises(DataError, match=r"2 different labels between 0 and 1000000000.*is 'label' the right column"):
         scan_parquet(Parquet(path=str(tmp_path / "train.parquet")))
+
+
+def test_a_damaged_footer_is_an_error_of_the_data_or_no_harm(tmp_path: Path) -> None:
+    """Every twentieth byte of the footer inverted in turn, and the file cut short at forty places."""
+    file = tmp_path / "train.parquet"
+    write(file, [0, 1] * 20)
+    content = file.read_bytes()
+    footer_from = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    damaged = [content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :] for at in range(footer_from, len(content), 20)]
+    damaged += [content[: len(content) * part // 40] for part in range(40)]
+    refused = 0
+    for bad in damaged:
+        file.write_bytes(bad)
+        try:
+            spec = Parquet(path=str(file))
+            list(decode_to_file(spec, scan(spec).chunks, tmp_path, 0).to_pylist())
+        except DataError as error:
+            assert str(error).startswith("data."), error
+            refused += 1
+    assert refused > 60, "most of a footer is needed"

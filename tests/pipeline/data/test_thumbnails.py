@@ -18,6 +18,7 @@ def test_digits_are_kept_pixel_by_pixel(digits: DataHandle) -> None:
     found, split = make_thumbnails(digits, max_images=20), digits.evals["val"]
     order = sorted(range(len(split.keys)), key=lambda i: int(split.keys[i]))[:20]
     assert found["id"].tolist() == [digits.ids[split.rows[i]] for i in order]
+    assert found["side_px"].tolist() == [8] * 20
     reader = PixelReader(digits.prepared)
     for i, position in enumerate(order):
         np.testing.assert_array_equal(picture(found, i), reader.images(split.rows[[position]])[0])

@@ -114,3 +114,12 @@ def test_an_unknown_name_shows_the_nearest() -> None:
         check_model(Timm(name="resnet10x"), "here")
     with pytest.raises(SpecError, match=r"'qqqqqqqqqq'\. List them with"):
         build_model(Timm(name="qqqqqqqqqq"), 3)
+
+
+def test_a_vision_transformer_for_small_images() -> None:
+    model = build_model(Timm(name="vit_tiny_patch16_224", img_size=32, patch_size=4), 5)
+    assert isinstance(model, timm.models.VisionTransformer)
+    assert model.patch_embed.grid_size == (8, 8)
+    assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
+    with pytest.raises(SpecError, match=r"timm does not build resnet10t with drop_rate=0, img_size=32: .*img_size"):
+        build_model(Timm(name="resnet10t", img_size=32), 5)

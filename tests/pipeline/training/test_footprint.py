@@ -76,7 +76,7 @@ def test_the_record_says_what_the_network_costs(digits: DataHandle, tmp_path_fac
         ),
         (
             {"kind": "timm", "name": "densenet121", "drop_path_rate": 0.1}, [], 64,
-            r"^here: timm does not build densenet121 with drop_rate=0 and drop_path_rate=0.1: .*drop_path_rate",
+            r"^here: timm does not build densenet121 with drop_rate=0, drop_path_rate=0.1: .*drop_path_rate",
         ),
         (
             {"kind": "custom", "target": "tests.pipeline.training.test_footprint:two_numbers"}, [], 16,

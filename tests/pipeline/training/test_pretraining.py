@@ -29,22 +29,15 @@ from pipeline.training.setup import build_setup
 from pipeline.training.team import Team
 from tests.pipeline.stages import digits_stage, stage_job, train_alone
 
-VIT = "tests.pipeline.training.test_pretraining:tiny_vit"
 CPU = torch.device("cpu")
 TASKS: dict[str, dict[str, Any]] = {
     "simclr": {"task": {"kind": "simclr"}},
     "mae": {
         "task": {"kind": "mae", "patch_px": 4, "decoder_dim": 32, "decoder_depth": 1},
-        "model": {"kind": "custom", "target": VIT},
+        "model": {"kind": "timm", "name": "test_vit", "img_size": 16, "patch_size": 4},
     },
     "simmim": {"task": {"kind": "simmim", "patch_px": 4}},
 }
-
-
-def tiny_vit(num_classes: int) -> torch.nn.Module:
-    import timm
-
-    return timm.create_model("test_vit", num_classes=num_classes, img_size=16, patch_size=4, depth=2, embed_dim=32)
 
 
 def pretraining(kind: str, *strategies: dict[str, Any], **changes: Any) -> StageSpec:

@@ -23,7 +23,8 @@ const probe = {
     for (const text of document.querySelectorAll("svg text")) {
       const shown = text.getBoundingClientRect();
       if (!text.textContent.trim() || !shown.height) continue;
-      const scale = text.getScreenCTM().a;
+      const matrix = text.getScreenCTM();
+      const scale = Math.hypot(matrix.a, matrix.b);  // of text that leans, too
       const size = parseFloat(getComputedStyle(text).fontSize) * scale;
       if (size < least_px) found.push(`${size.toFixed(1)} px: ${text.textContent}`);
     }

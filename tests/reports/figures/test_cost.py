@@ -1,7 +1,7 @@
 import re
 from itertools import pairwise
 
-from reports.page.figures.cost import draw_cost
+from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.labels import LABEL_GAP_PX
 from reports.results.study import CostRatio, Effect, Range
 from reports.scale import scale_of
@@ -35,3 +35,9 @@ def test_labels_of_close_points_do_not_touch() -> None:
 
 def test_untimed_effects_make_no_figure() -> None:
     assert draw_cost((effect("a", 1.0, None),), scale_of("top1"), 0.1) is None
+    assert cost_table((effect("a", 1.0, None),), scale_of("top1")) is None
+
+
+def test_the_table_has_every_point_of_the_figure() -> None:
+    table = cost_table((effect("a", 1.0, 1.25), effect("b", -2.0, None)), scale_of("top1"))
+    assert table is not None and table.rows == (("a", "+1.00 pt [0.90, 1.10]", "1.25x"),)

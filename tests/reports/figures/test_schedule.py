@@ -6,7 +6,7 @@ import pytest
 from pipeline.spec.card import Card
 from pipeline.spec.schedule import SCHEDULES, Cosine
 from pipeline.spec.study import Arm, DataSummary, Metric, PlannedStage, StudyPlan
-from reports.page.figures.schedule import BOTTOM, LEFT, RIGHT, TOP, draw_schedules, planned_rates
+from reports.page.figures.schedule import BOTTOM, LEFT, RIGHT, TOP, draw_schedules, planned_rates, schedule_table
 from tests.reports.fixtures import Options, make_plan
 
 
@@ -68,3 +68,16 @@ def test_a_study_of_which_every_arm_has_the_factor_has_no_dashed_line() -> None:
 
 def test_a_card_without_an_arm_is_not_drawn() -> None:
     assert draw_schedules(plan_of(arm("bare", {"kind": "constant"}), cards={"cosine": Cosine.card})) == {}
+
+
+def test_the_table_has_the_rates_of_the_schedule_beside_bares() -> None:
+    schedule = Cosine()
+    plan = plan_of(
+        arm("bare", {"kind": "constant"}), arm("it", schedule.model_dump(mode="json")), cards={"it": Cosine.card}
+    )
+    table = schedule_table(plan)
+    assert table is not None and table.rows[0] == ("bare", "constant", *("0.2",) * 6)
+    assert table.rows[1][:2] == ("it", "cosine") and table.columns[2::5] == ("at the start", "at the end")
+    for share, cell in zip((0.0, 0.1, 0.25, 0.5, 0.75, 1.0), table.rows[1][2:], strict=True):
+        assert float(cell) == pytest.approx(0.2 * schedule.lr_frac(8 * share, 8), abs=1e-3)
+    assert schedule_table(plan_of(arm("bare", {"kind": "constant"}), cards={})) is None

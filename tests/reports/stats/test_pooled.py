@@ -96,3 +96,28 @@ def test_a_sum_over_a_cell_without_runs_is_refused() -> None:
     scores[2] = np.nan
     with pytest.raises(ValueError, match="cells 0, 1, 2 cannot be compared"):
         fit_two_way(scores).contrast(np.array([1.0, -0.5, -0.5]))
+
+
+def test_levels_over_the_seeds_in_hand_agree_with_statsmodels() -> None:
+    """A weighted mean of cells, where runs are missing: the seeds count equally, whoever has run with them."""
+    scores = np.random.default_rng(3).normal(90, 1, (4, 5)) + np.arange(5)
+    scores[1, 2] = scores[3, 0] = np.nan
+    cells, seeds = np.nonzero(np.isfinite(scores))
+    table = pd.DataFrame({"y": scores[cells, seeds], "c": cells, "s": seeds})
+    reference = smf.ols("y ~ C(c) - 1 + C(s, Sum)", table).fit()
+    weights = np.array([0.25, 0.75, 0.5, -0.5])
+    contrast = np.concatenate([weights, np.zeros(len(reference.params) - 4)])
+    expected = reference.t_test(contrast)
+    found = fit_two_way(scores).level(weights)
+    assert found is not None
+    assert found.effect == pytest.approx(expected.effect[0])
+    assert (found.interval().low, found.interval().high) == pytest.approx(tuple(expected.conf_int()[0]))
+
+
+def test_a_cell_that_was_never_seen_has_no_level() -> None:
+    scores = np.random.default_rng(3).normal(90, 1, (3, 4))
+    scores[2] = np.nan
+    fit = fit_two_way(scores)
+    assert fit.level(np.array([0.0, 0.0, 1.0])) is None
+    level = fit.level(np.array([1.0, 0.0, 0.0]))
+    assert level is not None and level.effect == pytest.approx(scores[0].mean())

@@ -162,3 +162,10 @@ def test_what_is_confounded_names_what_it_is_mixed_with() -> None:
 
 def test_more_seeds_than_anybody_counts_are_over_and_not_about() -> None:
     assert "; over 1000 more seeds for 0.1 pt" in judged(0.1, 6.0 / 3**0.5, 0.9, delta=0.1, df=2, n=3).sentence
+
+
+def test_one_more_seed_is_one() -> None:
+    """R14's d_z of 1.682 needs 5 seeds by the paired t."""
+    ruling = judged(0.9, 1 / 1.69 / 2, 0.9, delta=1.0, df=3, n=4)
+    assert seeds_needed(1.0, 1 / 1.69, paired_df) == 5
+    assert "; about 1 more seed for 1 pt (" in ruling.sentence
