@@ -177,7 +177,7 @@ def test_any_shape_is_cropped_to_the_size_of_a_batch(
     heights, widths = np.full(16, height), np.full(16, width)
     batch = PlannedBatch("train", 0, 0, 0, np.arange(16), np.arange(16, dtype=np.uint64), np.zeros(16, dtype=int), 8)
     crop = spec.augment.crop
-    framed = bordered(images, crop, (90 / 255,) * 3) if isinstance(crop, PadAndCrop) else images
+    framed = bordered(images, crop, (90 / 255, 90 / 255, 90 / 255)) if isinstance(crop, PadAndCrop) else images
     for source, crops in (
         (framed, train_crops(spec, 3, batch, heights, widths)),
         (images, eval_crops(spec, heights, widths)),
