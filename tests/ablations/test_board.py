@@ -81,3 +81,9 @@ def test_nothing_is_left_when_all_is_over() -> None:
     board = Board(PLAN, {key: {} for key in NAMES.values()}, 1)
     assert board.left_text() == ""
     assert board.num_over == board.num_runs
+
+
+def test_a_stage_without_labels_says_who_is_right_so_often() -> None:
+    board = Board(PLAN, {}, 1)
+    work = LaneWork(BARE, "bare seed 0", Epoch(2, 5, 0.355, "k-NN"))
+    assert board.lane_text(work) == "bare seed 0, epoch 2/5, val k-NN 35.5%"
