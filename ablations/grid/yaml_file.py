@@ -46,7 +46,7 @@ _UniqueKeys.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def _check_expanded(root: yaml.Node) -> None:
-    """Refuse aliases that would make something endless, or far larger than the text: a few lines can stand for billions.
+    """Refuse aliases that make something endless, or far larger than the text: a few lines can stand for billions.
 
     Raises:
         ConstructorError: naming the place.
@@ -57,7 +57,9 @@ def _check_expanded(root: yaml.Node) -> None:
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
-                raise yaml.constructor.ConstructorError(None, None, "an alias stands for what it is in", node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, "an alias stands for what it is in", node.start_mark
+                )
             return known
         sizes[id(node)] = None
         parts = (

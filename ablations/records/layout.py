@@ -7,6 +7,7 @@ from pipeline.spec.errors import RecordError
 from pipeline.spec.versions import SCHEMA_VERSION, version_fault
 
 LAYOUT_NAME = "home.json"
+_ADVICE = "restore it, or choose another home with --home"
 THIS_LAYOUT = json.dumps({"schema_version": SCHEMA_VERSION}).encode() + b"\n"
 
 
@@ -26,7 +27,7 @@ def check_layout(root: Path) -> None:
         content = path.read_bytes()
         is_mark = isinstance(json.loads(content), dict)
     except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: cannot be read ({error}); restore it, or choose another home with --home") from error
-    fault = version_fault(content) if is_mark else "no mark of a home; restore it, or choose another home with --home"
+        raise RecordError(f"{path}: cannot be read ({error}); {_ADVICE}") from error
+    fault = version_fault(content) if is_mark else f"no mark of a home; {_ADVICE}"
     if fault:
         raise RecordError(f"{path}: {fault}")

@@ -149,7 +149,7 @@ class Board:
         if work.epoch is None:
             return f"{name}, first epoch" if work.key else name
         epoch = work.epoch
-        return f"{name}, epoch {epoch.number}/{epoch.of}, val top-1 {100 * epoch.val_top1:.1f}%"
+        return f"{name}, epoch {epoch.number}/{epoch.of}, val {epoch.by or 'top-1'} {100 * epoch.val_top1:.1f}%"
 
     def left_text(self) -> str:
         """'8 to 12 min left', from the runs that this invocation finished; empty while nothing is known."""

@@ -110,7 +110,7 @@ class _Worker:
 
         def watch(report: EpochReport) -> None:
             if self._team.rank == 0:
-                self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1))
+                self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1, report.by))
 
         data = self.data(job.data_key)
         try:

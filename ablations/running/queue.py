@@ -56,6 +56,7 @@ class Epoch:
     number: int  # finished, counted from 1
     of: int
     val_top1: float  # a fraction
+    by: str = ""  # who is right so often, where it is not the classifier
 
 
 @dataclass(frozen=True, slots=True)

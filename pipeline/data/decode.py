@@ -16,7 +16,7 @@ _JPEG_START = b"\xff\xd8\xff"
 # A copy less than this much too large is kept as it is: another resize would cost as much time as decoding did, and
 # some of the sharpness, while the crop reduces it anyway.
 KEEP_RATIO = 1.3
-# By content, whatever the file is called (JPEG: the first picture of several, too). Pillow knows more formats; one of them (EPS) is a program that another
+# By content, whatever the file is called. Pillow knows more formats; one of them (EPS) is a program that another
 # program runs, which a file of a data set must never start.
 FORMATS = tuple(
     name for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000") if name in _OPENERS

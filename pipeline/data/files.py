@@ -85,7 +85,7 @@ def list_files(fs: fsspec.AbstractFileSystem, root: str) -> FileList:
             else ()
         )
         return FileList({path: printable(path[len(root) + 1 :]) for path in sorted(paths)}, {}, notes)
-    store = fs.find(root, detail=True)
+    store: dict[str, dict[str, Any]] = dict(fs.find(root, detail=True))
     return FileList({path: printable(path[len(root) + 1 :]) for path in sorted(store)}, store)
 
 

@@ -1,5 +1,6 @@
 """Grids that want to run code, fill the memory, leave their folder, or write to a terminal."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ MERGE_BOMB = "m0: &m0 {k: 1}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("study: !!python/object/apply:os.system ['touch was-here']\n", "could not determine a constructor for the tag"),
+        ("study: !!python/object/apply:os.mkdir [was-here]\n", "could not determine a constructor for the tag"),
         ("study: !!python/name:os.system\n", "could not determine a constructor for the tag"),
         ("!!python/object/new:type {args: [x, [], {}]}\n", "could not determine a constructor for the tag"),
         ("study: !include /etc/passwd\n", "could not determine a constructor for the tag"),
@@ -65,7 +66,23 @@ def test_an_endless_file_ends(tmp_path: Path) -> None:
         read_yaml(Path("/dev/zero"))
 
 
-HOSTILE_NAMES = ["../up", "a/b", "..", ".", "/etc", "a\\b", "a\\nb", "\\e[31m", "x" * 101, "", " ", "a..b", "CON:", "~", "-rf"]
+HOSTILE_NAMES = [
+    "../up",
+    "a/b",
+    "..",
+    ".",
+    "/etc",
+    "a\\b",
+    "a\\nb",
+    "\\e[31m",
+    "x" * 101,
+    "",
+    " ",
+    "a..b",
+    "CON:",
+    "~",
+    "-rf",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
@@ -100,8 +117,6 @@ def test_nor_can_the_name_of_one_that_is_asked_for(tmp_path: Path, name: str, co
 def test_a_url_of_no_file_system_is_an_error_of_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, field: str, kind: str
 ) -> None:
-    import json
-
     monkeypatch.chdir(tmp_path)
     data = {"kind": kind, "path": url} if field == "path" else {"kind": "digits", "unlabeled": url}
     Path("grid.yaml").write_text(GOOD.replace("{kind: digits}", json.dumps(data)))

@@ -33,7 +33,12 @@ PLAN = study_plan()
 LINES: dict[str, Frozen] = {
     "records.jsonl": finished(BARE, 0),
     "timings.jsonl": TimingRecord(
-        block="tricks-1", round=0, stage_hash=BARE.stage_hash, step_ms=1.0, images_per_s=1.0, peak_memory_mb=None,
+        block="tricks-1",
+        round=0,
+        stage_hash=BARE.stage_hash,
+        step_ms=1.0,
+        images_per_s=1.0,
+        peak_memory_mb=None,
         environment=ENVIRONMENT,
     ),
     "studies/tricks/plans.jsonl": PlanEntry(
@@ -172,8 +177,14 @@ def test_a_database_that_mlflow_cannot_use_is_named_and_can_be_made_anew(
     with pytest.raises(ResourceError, match=r"mlflow\.db cannot be used by this version of MLflow \(.*ablate sync"):
         connect(spoilt)
     assert ablate("sync", "--home", spoilt.root).exit_code == 2
-    rid = shutil.copytree(home.root, home.root.with_name("rid"), ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
+    rid = shutil.copytree(
+        home.root, home.root.with_name("rid"), ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts")
+    )
     assert sync(Home(Path(rid))) == first, "all of it is shown again"
+
+
+def _save(path: Path, columns: dict[str, np.ndarray]) -> None:
+    np.savez(path, **columns)  # type: ignore[arg-type] - no column is called like an option
 
 
 @pytest.mark.parametrize("change", ["newer", "damaged", "empty", "field gone"])
@@ -185,13 +196,13 @@ def test_prepared_images_of_another_version_are_made_anew(tmp_path: Path, change
         columns = {name: index[name] for name in index.files}
     match change:
         case "newer":
-            np.savez(path, **(columns | {"version": np.asarray(2)}))
+            _save(path, columns | {"version": np.asarray(2)})
         case "damaged":
             path.write_bytes(path.read_bytes()[:200])
         case "empty":
             path.write_bytes(b"")
         case "field gone":
-            np.savez(path, **{name: column for name, column in columns.items() if name != "offset"})
+            _save(path, {name: column for name, column in columns.items() if name != "offset"})
     assert not is_complete(tmp_path)
     with pytest.raises(ResourceError, match=r"index\.npz cannot be read .*Run again to make them anew"):
         load_index(tmp_path)
@@ -201,5 +212,5 @@ def test_prepared_images_of_the_first_version_are_read(tmp_path: Path) -> None:
     prepared_here(Digits(), scan_digits(Digits()), tmp_path)
     path = tmp_path / INDEX_NAME
     with np.load(path) as index:
-        np.savez(path, **{name: index[name] for name in index.files if name != "version"})
+        _save(path, {name: index[name] for name in index.files if name != "version"})
     assert is_complete(tmp_path)

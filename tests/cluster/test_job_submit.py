@@ -90,6 +90,11 @@ def test_a_study_runs_as_a_job_and_a_second_submission_has_nothing_to_do(head: R
     assert "already done: 4 runs" in second.log
     assert (home / "records.jsonl").read_text() == records
 
+    token = head.environment["RAY_AUTH_TOKEN"].encode()
+    written = [path for place in (home, head.temp_dir) for path in place.rglob("*") if path.is_file()]
+    assert home / "studies" / STUDY / "report.html" in written and len(written) > 30
+    assert [path for path in written if token in path.read_bytes()] == [], "whoever reads it could use the cluster"
+
 
 def test_a_trick_in_the_working_dir_reaches_the_workers(head: RayHead, tmp_path: Path) -> None:
     """The folder that is submitted holds the project and, beside it, a trick of one's own."""

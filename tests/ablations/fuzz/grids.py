@@ -24,6 +24,10 @@ SMALL: dict[str, Any] = {
     },
     "factors": {"cosine": {"schedule": {"kind": "cosine"}}, "mixup": {"strategies": [{"kind": "mixup"}]}},
 }
+PIECES = (
+    *("", "\t", "\x00", "&a ", "*a", "!!python/name:os.system ", "? ", "{", "]", ": ", "- ", "'", "\n\n---\n", "%"),
+    "\ufeff",
+)
 _BASE = SCHEMA["properties"]["base"]["properties"]
 _TOP = {name: part for name, part in SCHEMA["properties"].items() if name not in ("base", "factors", "controls")}
 
@@ -87,5 +91,5 @@ def torn_text(draw: st.DrawFn) -> str:
     """The text of a shipped grid with characters put in, taken out, or cut off."""
     text = draw(st.sampled_from(SHIPPED)).read_text(encoding="utf-8")
     at = draw(st.integers(0, len(text)))
-    put = draw(st.sampled_from(["", "\t", "\x00", "&a ", "*a", "!!python/name:os.system ", "? ", "{", "]", ": ", "- ", "'", "\n\n---\n", "%", "\ufeff"]))
+    put = draw(st.sampled_from(PIECES))
     return text[:at] + put + text[at + draw(st.sampled_from([0, 1, 7, 10**6])) :]

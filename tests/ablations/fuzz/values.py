@@ -10,10 +10,11 @@ Schema = dict[str, Any]
 
 # What a person, or a program that writes YAML, may put anywhere by mistake.
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 0.5, 1e308, -1e-308, float("inf"), float("nan"), 10**30, "", " ", "..", "a/b", "a\x00b",
-    "\x1b[31m", "<script>", "kind", "1e-3", "~", "\u2028", "x" * 300, [], {}, [None], [[]], {"": None}, {"kind": None}, {"kind": ["sgd"]},
-    {1: 2}, {None: 1}, {"levels": {}}, {"a.b": 1}, {"kind": "custom", "target": "os:system"}, b"\xff\x00", datetime.date(2024, 2, 29),
-)  # fmt: skip
+    *(None, True, False, 0, -1, 1, 2, 0.5, 1e308, -1e-308, float("inf"), float("nan"), 10**30),
+    *("", " ", "..", "a/b", "a\x00b", "\x1b[31m", "<script>", "kind", "1e-3", "~", "\u2028", "x" * 300),
+    *([], {}, [None], [[]], {"": None}, {"kind": None}, {"kind": ["sgd"]}, {1: 2}, {None: 1}, {"levels": {}}),
+    *({"a.b": 1}, {"kind": "custom", "target": "os:system"}, b"\xff\x00", datetime.date(2024, 2, 29)),
+)
 odd = st.sampled_from(ODD)
 
 

@@ -64,9 +64,9 @@ def test_a_link_to_what_is_listed_is_named_and_not_followed(photos: Path, target
     if target == "../..":  # above the folder: it is followed, and stops where the listing began
         assert after.ids == before.ids, "no other image is up there"
     else:
-        assert after.notes[0] == (
-            "1 links lead to folders that are listed already, and were not followed: a/again"
-        ), target
+        assert after.notes[0] == ("1 links lead to folders that are listed already, and were not followed: a/again"), (
+            target
+        )
         assert after.fingerprint == before.fingerprint
 
 

@@ -87,7 +87,7 @@ def test_a_class_that_cannot_be_used_may_be_left_out(tmp_path: Path) -> None:
     spec = folder_of(tmp_path)
     for i in range(1, 12):
         (tmp_path / "cow" / f"{i}.png").unlink()
-    with pytest.raises(DataError, match="class 'cow' has one image in all, .* data.classes"):
+    with pytest.raises(DataError, match=r"class 'cow' has one image in all, .* data.classes"):
         scan(spec)
     assert scan(spec.model_copy(update={"classes": ("ant", "bee")})).class_names == ("ant", "bee")
 

@@ -98,7 +98,9 @@ def test_pixels_are_pillows(name: str) -> None:
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
 def test_greys_of_16_bits_are_scaled_not_clipped(kind: str, order: str) -> None:
     grey = np.random.default_rng(1).integers(0, 65536, (24, 36)).astype(np.uint16)
-    image = Image.fromarray(grey) if order == "<u2" else Image.frombytes("I;16B", (36, 24), grey.astype(">u2").tobytes())
+    image = (
+        Image.fromarray(grey) if order == "<u2" else Image.frombytes("I;16B", (36, 24), grey.astype(">u2").tobytes())
+    )
     expected = np.round(grey / 65535 * 255)
     got = decode_rgb(encoded(image, kind), LARGE_PX)
     np.testing.assert_array_equal(got, np.repeat(expected[:, :, None], 3, axis=2))
@@ -175,8 +177,11 @@ def test_any_shape_is_cropped_to_the_size_of_a_batch(
     heights, widths = np.full(16, height), np.full(16, width)
     batch = PlannedBatch("train", 0, 0, 0, np.arange(16), np.arange(16, dtype=np.uint64), np.zeros(16, dtype=int), 8)
     crop = spec.augment.crop
-    framed = bordered(images, crop, (90 / 255,) * 3) if isinstance(crop, PadAndCrop) else images
-    for source, crops in ((framed, train_crops(spec, 3, batch, heights, widths)), (images, eval_crops(spec, heights, widths))):
+    framed = bordered(images, crop, (90 / 255, 90 / 255, 90 / 255)) if isinstance(crop, PadAndCrop) else images
+    for source, crops in (
+        (framed, train_crops(spec, 3, batch, heights, widths)),
+        (images, eval_crops(spec, heights, widths)),
+    ):
         assert (crops.height >= 1).all() and (crops.width >= 1).all()
         out = np.zeros((16, 8, 8, 3), dtype=np.uint8)
         cut(source, crops, out)

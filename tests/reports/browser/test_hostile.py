@@ -12,7 +12,7 @@ from pipeline.spec.study import StudyPlan
 from reports.page.html import write_report
 from reports.records.load import load_study
 from tests.reports.browser.chromium import Chromium, find_chromium
-from tests.reports.fixtures import Options, make_plan, write_home
+from tests.reports.fixtures import Options, write_home
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found: apt-get install chromium")
 
@@ -21,7 +21,7 @@ HOSTILE = (
     "<script>window.ran = 1</script>",
     "</script><script>window.ran = 2</script>",
     "<img src=x onerror='window.ran = 3'>",
-    "\" onmouseover=\"window.ran = 4\" x=\"",
+    '" onmouseover="window.ran = 4" x="',
     "' autofocus onfocus='window.ran = 5' x='",
     "</title><svg onload='window.ran = 6'>",
     "</style><script>window.ran = 7</script>",
