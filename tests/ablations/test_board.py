@@ -83,6 +83,12 @@ def test_nothing_is_left_when_all_is_over() -> None:
     assert board.num_over == board.num_runs
 
 
+def test_a_stage_without_labels_says_who_is_right_so_often() -> None:
+    board = Board(PLAN, {}, 1)
+    work = LaneWork(BARE, "bare seed 0", Epoch(2, 5, 0.355, "k-NN"))
+    assert board.lane_text(work) == "bare seed 0, epoch 2/5, val k-NN 35.5%"
+
+
 def test_a_plan_that_grows_keeps_what_is_known_and_shows_the_new_arms() -> None:
     small = PLAN.model_copy(update={"arms": PLAN.arms[:1], "comparisons": ()})
     board = Board(small, {}, 1)
@@ -94,9 +100,3 @@ def test_a_plan_that_grows_keeps_what_is_known_and_shows_the_new_arms() -> None:
     assert (board.num_over, board.num_runs) == (2, len(study_runs(PLAN)))
     board.update(told(*took(NAMES["+mixup seed 1"], 60, top1=0.6)))
     assert {row.name: row.note for row in board.rows()}["+mixup"] == "70.00 n=2"
-
-
-def test_a_stage_without_labels_says_who_is_right_so_often() -> None:
-    board = Board(PLAN, {}, 1)
-    work = LaneWork(BARE, "bare seed 0", Epoch(2, 5, 0.355, "k-NN"))
-    assert board.lane_text(work) == "bare seed 0, epoch 2/5, val k-NN 35.5%"
