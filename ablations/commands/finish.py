@@ -40,6 +40,8 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
             typer.echo(f"Everything is already done: {counts['finished']} runs, nothing to train.")
         else:
             failed = f", {counts['failed']} failed" if counts["failed"] else ""
+            if counts["not run"]:
+                failed += f", {counts['not run']} not run because a stage before them failed"
             typer.echo(f"{counts['finished']} runs finished{failed} in {duration(outcome.seconds)}.")
         for line in trouble_lines(study, outcome):
             typer.echo(line)

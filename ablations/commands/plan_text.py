@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from ablations.commands.plan_change_text import change_lines, change_texts, rule_lines
+from ablations.commands.stage_tree import arm_lines
 from ablations.grid.noise_floor import noise_lines
 from ablations.planning.planned import Planned
-from ablations.planning.stage_checks import num_trained_on
+from ablations.planning.stage_checks import num_trained_on, pictures_per_image
 from ablations.records.home import Home
 from ablations.records.store import known_plan, read_records, read_timings
 from ablations.running.display import duration
@@ -41,6 +42,7 @@ class Estimate:
     prepared_mb: float  # of it; can be deleted afterwards
     num_one_seed: int  # runs of one seed more
     one_seed_s: float  # and their time, one after another
+    stage_s: dict[str, float]  # stage hash -> seconds of one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def probe_step_s(spec: StageSpec, num_classes: int) -> float:
         with number_format(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
             model(images).float().logsumexp(dim=1).sum().backward()
         best = min(best, time.perf_counter() - start)
-    return best * spec.task.num_views * spec.budget.batch_size / batch
+    return best * pictures_per_image(spec) * spec.budget.batch_size / batch
 
 
 def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate:
@@ -83,8 +85,8 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
         disk_mb += sizes[model_key] + BYTES_PER_RUN / 2**20
         stage = run.stage.stage_hash
         if stage not in stage_s:
-            views = spec.task.num_views
-            key = (model_key, spec.data.image_size_px, views * spec.budget.batch_size, spec.precision)
+            shown = pictures_per_image(spec) * spec.budget.batch_size
+            key = (model_key, spec.data.image_size_px, shown, spec.precision)
             if stage not in known and stage not in timed and key not in probes:
                 probes[key] = probe_step_s(spec, len(listing.class_names))
             num_train = num_trained_on(spec, len(listing.rows("train")), len(listing.rows("pool")))
@@ -104,6 +106,7 @@ def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate
         prepared_mb=prepared_mb,
         num_one_seed=len(one_seed),
         one_seed_s=sum(stage_s[stage] for stage in one_seed),
+        stage_s=stage_s,
     )
 
 
@@ -184,16 +187,8 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"{plan.metric.name} at the last "
         f"epoch, delta {plan.metric.delta:g} {unit}".rstrip(),
         f"arms      {len(plan.arms)}",
+        *arm_lines(plan, cost.stage_s),
     ]
-    first = {}
-    for arm in plan.arms:
-        stages = " <- ".join(f"{s.name} {s.stage_hash[:8]}" for s in reversed(arm.stages))
-        shared = [first[s.stage_hash] for s in arm.stages if s.stage_hash in first]
-        for stage in arm.stages:
-            first.setdefault(stage.stage_hash, arm.name)
-        reuse = f"  (shares a stage with {', '.join(dict.fromkeys(shared))})" if shared else ""
-        only = "" if arm.seeds is None else f"  (seed {', '.join(map(str, arm.seeds))} only)"
-        lines.append(f"  {arm.name:<22} {stages}{only}{reuse}")
     lines += [*rule_lines(plan), *noise_lines(plan), *design_lines(plan), *finding_lines(plan)]
     lines += change_lines(planned, home, finished)
     lines += [

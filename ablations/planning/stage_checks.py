@@ -12,8 +12,15 @@ from pipeline.training.schedule import check_schedule
 
 
 def num_trained_on(stage: StageSpec, num_train: int, num_pool: int) -> int:
-    """Images of an epoch: the labelled ones, and the pool's where labels do not matter."""
-    return num_train if stage.task.uses_labels else num_train + num_pool
+    """Images of an epoch, at most: the labelled ones, and the pool's where labels do not matter or are made up."""
+    takes_pool = not stage.task.uses_labels or any(s.kind == "pseudo_labels" for s in stage.strategies)
+    return num_train + num_pool if takes_pool else num_train
+
+
+def pictures_per_image(stage: StageSpec) -> int:
+    """What the network is shown in a step, as a multiple of the batch: views of an image, and of unlabelled ones."""
+    unlabelled = sum(2 * s.mu for s in stage.strategies if s.kind == "fixmatch")
+    return stage.task.num_views + unlabelled
 
 
 def check_batches(stage: StageSpec, num_train: int, where: str) -> None:

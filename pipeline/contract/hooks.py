@@ -201,11 +201,13 @@ def two_steps(subject: Subject) -> tuple[list[dict[str, float]], dict[str, Tenso
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     loss_fn = chain.wrap_loss(cross_entropy)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    (plan, *_) = chain.plan_epochs(IMAGE_PX, 8)
+    num_unlabelled = len(make_batch().images) * plan.pool_ratio
     losses = []
     for step in range(2):
         network.train_mode()
-        batch = chain.edit_batch(make_batch(seed=step), step, 0)
-        terms = loss_fn(network.wrapped(batch.images), batch)
+        batch = chain.edit_batch(make_batch(seed=step, num_unlabelled=num_unlabelled), step, 0)
+        terms = loss_fn(network.wrapped(batch.shown), batch)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()

@@ -49,12 +49,14 @@ def context(seed: int = 1) -> StageContext:
     return StageContext(seed, NUM_CLASSES, NUM_EPOCHS, torch.device("cpu"), teacher_of, labels_of_pool)
 
 
-def make_batch(size: int = 8, seed: int = 0) -> Batch:
-    """Random images with hard targets."""
+def make_batch(size: int = 8, seed: int = 0, num_unlabelled: int = 0) -> Batch:
+    """Random images with hard targets, and unlabelled ones in two views."""
     rng = np.random.default_rng(seed)
     images = torch.from_numpy(rng.normal(size=(size, 3, IMAGE_PX, IMAGE_PX)).astype(np.float32))
     labels = torch.from_numpy(rng.integers(0, NUM_CLASSES, size))
-    return Batch(images, labels, one_hot(labels, NUM_CLASSES), rows=torch.arange(size))
+    views = [rng.normal(size=(num_unlabelled, *images.shape[1:])).astype(np.float32) for _ in range(2)]
+    pool = tuple(map(torch.from_numpy, views)) if num_unlabelled else ()
+    return Batch(images, labels, one_hot(labels, NUM_CLASSES), rows=torch.arange(size), pool=pool)
 
 
 def make_index(size: int = 400) -> TrainIndex:

@@ -9,6 +9,10 @@ Flip = Literal["random", "alternating"]
 """How an image comes to be mirrored: by chance each epoch, or by chance in the first and in turns from there on."""
 
 
+View = Literal["labelled", "weak", "strong"]
+"""What an image of training is shown for: to learn its label, or (without one) to compare two views of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolRows:
     """Unlabelled images. There are no labels here that a strategy could peek at."""
@@ -52,3 +56,14 @@ class EpochPlan:
     flip: Flip = "random"
     num_views: int = 1  # pictures of each sample in its batch, each cropped and augmented on its own
     lr_scale: float = 1.0  # times the schedule's rate
+    pool_ratio: int = 0  # unlabelled images for each labelled one, each in a weak and in a strong view
+
+    @property
+    def batches_per_shard(self) -> int:
+        """Planned batches that make one shard of a step: the labelled one, and the views that go with it."""
+        return 3 if self.pool_ratio else 1
+
+    @property
+    def images_per_step(self) -> int:
+        """Labelled and unlabelled, each once however many views it has."""
+        return self.batch_size * (1 + self.pool_ratio)

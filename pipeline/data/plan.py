@@ -1,18 +1,19 @@
 """Which samples make which batch: decided before any pixel moves, so order, pairing and counts hold by construction."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from pipeline.data.index import EpochPlan, Flip, TrainIndex
-from pipeline.data.listing import Role
+from pipeline.data.copies import COPY, STRONG, copy_numbers
+from pipeline.data.index import EpochPlan, Flip, TrainIndex, View
+from pipeline.data.listing import NO_LABEL, Role
+from pipeline.data.pool_draws import DrawnFromPool, drawn_from_pool
 from pipeline.spec.base import derive_seed
 from pipeline.spec.optim import Budget
 
-COPY = np.uint64(0x9E3779B97F4A7C15)  # odd, so that the keys of 2^64 copies of a sample differ
-VIEW = np.uint64(0xD1B54A32D192ED03)  # the same for views; apart from COPY, so that a view is never a copy
+VIEW = np.uint64(0xD1B54A32D192ED03)  # as COPY for views; apart from it, so that a view is never a copy
 
 Use = Role | Literal["reference"]
 """What a batch is for. `reference`: labelled training images as evaluation sees them, to compare others with."""
@@ -32,6 +33,8 @@ class PlannedBatch:
     size_px: int
     augment_strength: float = 1.0
     flip: Flip = "random"
+    view: View = "labelled"  # decides which transforms an image of training goes through
+    num_following: int = 0  # batches of unlabelled views that come right after it and belong to it
     num_views: int = 1  # rows are views: all samples' first ones before all second ones
 
     @property
@@ -83,16 +86,6 @@ def epoch_order(index: TrainIndex, plan: EpochPlan, seed: int) -> np.ndarray:
     return np.tile(order[: steps * num_unique].reshape(steps, num_unique), plan.num_repeats).reshape(-1)
 
 
-def copy_numbers(order: np.ndarray) -> np.ndarray:
-    """[n] uint64: how often each entry has occurred before in the order."""
-    by_sample = np.argsort(order, kind="stable")
-    starts = np.flatnonzero(np.diff(order[by_sample], prepend=-1))
-    lengths = np.diff(starts, append=len(order))
-    numbers = np.empty(len(order), dtype=np.uint64)
-    numbers[by_sample] = np.arange(len(order)) - np.repeat(starts, lengths)
-    return numbers
-
-
 def train_batches(
     index: TrainIndex, plan: EpochPlan, num_shards: int, seed: int, rank: int, world_size: int
 ) -> Iterator[PlannedBatch]:
@@ -101,12 +94,13 @@ def train_batches(
     keys = index.keys[order] + copy_numbers(order) * COPY  # the first copy draws as if it were the only one
     views = np.arange(plan.num_views, dtype=np.uint64)[:, None] * VIEW  # and so does the first view
     shard_size = plan.batch_size // num_shards
+    pool = drawn_from_pool(index.pool, plan, steps_per_epoch(len(index.rows), plan.batch_size), seed)
     for step in range(steps_per_epoch(len(index.rows), plan.batch_size)):
         for shard in shards_of(rank, world_size, num_shards):
             start = step * plan.batch_size + shard * shard_size
             at = slice(start, start + shard_size)
             pick = order[at]
-            yield PlannedBatch(
+            batch = PlannedBatch(
                 role="train",
                 epoch=plan.epoch,
                 step=step,
@@ -117,8 +111,19 @@ def train_batches(
                 size_px=plan.image_size_px,
                 augment_strength=plan.augment_strength,
                 flip=plan.flip,
+                num_following=plan.batches_per_shard - 1,
                 num_views=plan.num_views,
             )
+            yield batch
+            if plan.pool_ratio:
+                yield from _views_of_pool(batch, pool, slice(start * plan.pool_ratio, at.stop * plan.pool_ratio))
+
+
+def _views_of_pool(batch: PlannedBatch, pool: DrawnFromPool, at: slice) -> Iterator[PlannedBatch]:
+    """The unlabelled images that go with a shard: all in their weak view, then all in their strong one."""
+    unlabelled = replace(batch, rows=pool.rows[at], labels=np.full(at.stop - at.start, NO_LABEL), num_following=0)
+    yield replace(unlabelled, keys=pool.keys[at], view="weak")
+    yield replace(unlabelled, keys=pool.keys[at] + STRONG, view="strong")
 
 
 def eval_batches(

@@ -19,10 +19,10 @@ from pipeline.strategies.custom import load_trick
 AnyRecipe = Annotated[
     TeacherStudentConfig
     | BornAgainConfig
-    | PretrainConfig
-    | SslPretrainConfig
     | PseudoLabelConfig
-    | NoisyStudentConfig,
+    | NoisyStudentConfig
+    | PretrainConfig
+    | SslPretrainConfig,
     Field(discriminator="kind"),
 ]
 

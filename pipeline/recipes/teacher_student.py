@@ -85,11 +85,12 @@ class TeacherStudentConfig(RecipeConfig):
         return StageList(stages=(*earlier, *teachers, with_strategy(student, self._learning_from(refs), self.kind)))
 
     def _learning_from(self, refs: tuple[StageRef, ...]) -> StrategyConfig:
-        teacher = refs if len(refs) > 1 else refs[0]
+        first, *others = refs
+        teacher = refs if others else first
         match self.how:
             case "soft":
                 return DistillConfig(teacher=teacher, temperature=self.temperature, weight=self.weight)
             case "hard":
                 return HardDistillConfig(teacher=teacher, weight=self.weight)
             case "features":
-                return FeatureHintConfig(teacher=refs[0], weight=self.weight)
+                return FeatureHintConfig(teacher=first, weight=self.weight)

@@ -29,6 +29,7 @@ from pipeline.strategies.distill import DistillConfig
 from pipeline.strategies.early_stopping import EarlyStoppingConfig
 from pipeline.strategies.ema import EmaConfig
 from pipeline.strategies.feature_hint import FeatureHintConfig
+from pipeline.strategies.fixmatch import FixMatchConfig
 from pipeline.strategies.focal import FocalConfig
 from pipeline.strategies.frozen_backbone import FrozenBackboneConfig
 from pipeline.strategies.gem_pooling import GemPoolingConfig
@@ -102,6 +103,7 @@ AnyStrategy = Annotated[
     | HardDistillConfig
     | FeatureHintConfig
     | CustomConfig
+    | FixMatchConfig  # the last to wrap the loss: those above see the logits of labelled images only
     | FrozenBackboneConfig
     | GradualUnfreezingConfig
     | NoDecayConfig

@@ -1,12 +1,11 @@
 """Cutout: a square hole somewhere in every image."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field
 
-from pipeline.data.ops import Box, Colour, colour_of, erased
+from pipeline.data.holes import CutHole
+from pipeline.data.ops import colour_of
 from pipeline.data.transforms import RowTransform
 from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
@@ -27,29 +26,6 @@ CARD = Card(
     ),
     defaults_from="side_frac 0.5: the paper's 16 of 32 pixels on CIFAR-10 (8 of 32 on CIFAR-100).",
 )
-
-
-def hole_around(y: int, x: int, side: int, height: int, width: int) -> Box:
-    """The square of this side around a pixel, as far as it lies in the image."""
-    top, left = y - side // 2, x - side // 2
-    bottom, right = min(top + side, height), min(left + side, width)
-    top, left = max(top, 0), max(left, 0)
-    return Box(top, left, bottom - top, right - left)
-
-
-@dataclass(frozen=True, slots=True)
-class CutHole:
-    """Draws a centre for each image."""
-
-    side_frac: float
-    mean: Colour
-    name: str = "cutout"
-
-    def __call__(self, image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:  # noqa: D102
-        height, width = image.shape[:2]
-        y, x = int(rng.integers(height)), int(rng.integers(width))
-        side = round(self.side_frac * strength * min(height, width))
-        return erased(image, hole_around(y, x, side, height, width), self.mean)
 
 
 class Cutout(Strategy["CutoutConfig"]):

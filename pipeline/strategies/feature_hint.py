@@ -25,6 +25,10 @@ CARD = Card(
         "The weight depends on how large the teacher's features are: look at the term `feature_hint` in the curves.",
         "The paper hints at a middle layer, before the labels; here it is the layer before the classifier, all along.",
     ),
+    clashes={
+        "arcface": "hints listen to a linear classifier, and it puts another one in its place",
+        "cosface": "hints listen to a linear classifier, and it puts another one in its place",
+    },
     defaults_from="weight 1: with the factor 1/2 the paper's equation 3, as a mean over features; not tuned here.",
 )
 
@@ -53,7 +57,7 @@ class FeatureHint(Strategy["FeatureHintConfig"]):
     def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
         def with_hint(logits: Tensor, batch: Batch) -> LossTerms:
             assert self._student is not None and self._regressor is not None, "`helper` comes before the first loss"
-            guess = self._regressor(self._student.take())
+            guess = self._regressor(self._student.take()[: len(batch.images)])  # labelled images come first
             self._teachers.logits(batch)
             loss = hint_loss(guess.float(), self._teacher.take().float())
             return {**loss_fn(logits, batch), "feature_hint": self.config.weight * loss}

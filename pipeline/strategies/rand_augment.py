@@ -1,13 +1,11 @@
 """RandAugment: a few random operations, all of one magnitude."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from pipeline.data.auto_ops import ENHANCING, GEOMETRIC, AutoOp, Space, apply_ops, drawn, softened
-from pipeline.data.ops import Colour, Interpolation, colour_of
+from pipeline.data.ops import Interpolation, colour_of
+from pipeline.data.random_ops import NUM_LEVELS, ApplyRandomOps
 from pipeline.data.transforms import RowTransform
 from pipeline.spec.card import ANY_TASK, Card, Paper
 from pipeline.strategies.base import Strategy, StrategyConfig
@@ -32,40 +30,6 @@ CARD = Card(
     clashes={kind: ONLY_ONE for kind in ("auto_augment", "trivial_augment", "aug_mix")},
     defaults_from="num_ops 2, magnitude 9 of 30: the paper's ResNet-50 on ImageNet; fill: the data's mean, as timm.",
 )
-NUM_LEVELS = 31
-SPACE = Space(
-    names=("Identity", *GEOMETRIC, *ENHANCING, "Posterize", "Solarize", "AutoContrast", "Equalize"),
-    shear=0.3,
-    translate_frac=150.0 / 331.0,  # AutoAugment's 150 of 331 pixels
-    translate_px=None,
-    rotate_deg=30.0,
-    enhance=0.9,
-    most_bits=8,
-    fewest_bits=4,
-)
-
-
-def draw_ops(num_ops: int, magnitude: int, image: np.ndarray, rng: np.random.Generator) -> list[AutoOp]:
-    """The operations of one image."""
-    return [
-        drawn(SPACE, SPACE.names[rng.integers(len(SPACE.names))], magnitude, NUM_LEVELS, image, rng)
-        for _ in range(num_ops)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyRandomOps:
-    """Draws operations for each image."""
-
-    num_ops: int
-    magnitude: int
-    interpolation: Interpolation
-    fill: Colour
-    name: str = "rand_augment"
-
-    def __call__(self, image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:  # noqa: D102
-        ops = softened(draw_ops(self.num_ops, self.magnitude, image, rng), strength, rng)
-        return apply_ops(image, ops, self.interpolation, self.fill)
 
 
 class RandAugment(Strategy["RandAugmentConfig"]):

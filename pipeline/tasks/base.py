@@ -69,7 +69,7 @@ class Task(Frozen):
 
     def forward(self, network: nn.Module, batch: Batch) -> Tensor:
         """What the loss reads."""
-        return network(batch.images)
+        return network(batch.shown)
 
     def loss_fn(self, peers: Peers) -> LossFn:
         """The loss of one shard.  Outputs come as float32."""

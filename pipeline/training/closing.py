@@ -51,7 +51,7 @@ def close_stage(
         share: what this rank's stream may use.
     """
     spec, chain = job.spec, setup.chain
-    plan = replace(setup.plans[last_epoch], epoch=last_epoch + 1)
+    plan = replace(setup.plans[last_epoch], epoch=last_epoch + 1, pool_ratio=0)
     passes = list(
         train_batches(setup.index, plan, spec.budget.num_shards, chain.seed, team.rank, team.world_size)
         if chain.uses("finish")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.data.plan import PlannedBatch, Use
 from pipeline.data.stream import PixelStream
@@ -29,15 +30,24 @@ class Feed:
 
     def take(self, role: Use, epoch: int) -> tuple[PlannedBatch, Batch]:
         """The next batch; it must be of this role and epoch."""
-        start = time.perf_counter()
-        planned, pixels = next(self._items)
-        self.wait_s += time.perf_counter() - start
+        planned, pixels = self._next()
         assert (planned.role, planned.epoch) == (role, epoch), f"plan says {planned.role} of epoch {planned.epoch}"
-        return planned, self.batch(planned, pixels)
+        pool = tuple(self._images(self._next()[1]) for _ in range(planned.num_following))
+        return planned, self._batch(planned, pixels, pool)
 
-    def batch(self, planned: PlannedBatch, pixels: np.ndarray) -> Batch:
+    def _next(self) -> tuple[PlannedBatch, np.ndarray]:
+        start = time.perf_counter()
+        item = next(self._items)
+        self.wait_s += time.perf_counter() - start
+        return item
+
+    def _images(self, pixels: np.ndarray) -> Tensor:
+        images = normalize(pixels, self._device, self.mean, self.std)
+        return images.contiguous(memory_format=self._memory_format)
+
+    def _batch(self, planned: PlannedBatch, pixels: np.ndarray, pool: tuple[Tensor, ...]) -> Batch:
         """Pixels and labels as tensors on the device."""
         labels = torch.from_numpy(planned.labels.copy()).to(self._device, non_blocking=True)
-        images = normalize(pixels, self._device, self.mean, self.std).contiguous(memory_format=self._memory_format)
         rows = torch.from_numpy(planned.rows.copy()).to(self._device, non_blocking=True)
-        return Batch(images, labels, one_hot(labels, self._num_classes), num_views=planned.num_views, rows=rows)
+        targets = one_hot(labels, self._num_classes)
+        return Batch(self._images(pixels), labels, targets, rows=rows, pool=pool, num_views=planned.num_views)

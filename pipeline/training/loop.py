@@ -95,8 +95,8 @@ def train_stage(
     """
     trained = train_network(job, data, team, share, watch)
     if team.rank == 0:
-        kept = job.spec.task.plain_network(trained.model)
-        checkpoint.save_atomically({"model": kept_weights(kept)}, job.model_path(job.key))
+        kept = kept_weights(job.spec.task.plain_network(trained.model))
+        checkpoint.save_atomically({"model": kept}, job.model_path(job.key))
     return trained.result
 
 
@@ -127,7 +127,7 @@ def train_network(
             now = time.perf_counter()
             history.eval_s += now - eval_start
             history.busy_s, history.wait_s = resumed_busy_s + now - start, resumed_wait_s + feed.wait_s
-            history.samples_seen += setup.num_steps[epoch] * plan_e.batch_size
+            history.samples_seen += setup.num_steps[epoch] * plan_e.images_per_step
             losses = sums.means(team, setup.num_steps[epoch])
             val = {f"val/{name}": value for name, value in examined.metrics.items()}
             history.add_epoch(epoch, plan_e.image_size_px, {f"train/{k}": v for k, v in losses.items()} | val)

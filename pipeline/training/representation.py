@@ -12,6 +12,7 @@ from torch.nn import functional
 
 KNN_NEIGHBOURS = 20  # Caron et al. 2021 (arXiv:2104.14294) find 20 best throughout; Wu et al. use 200 on ImageNet
 KNN_TEMPERATURE = 0.07  # Wu et al., section 3.4
+QUERIES_AT_ONCE = 1024  # no more memory than a few training batches, however large the split
 PROBE_L2 = 1e-3  # times half the squared weights, beside the mean cross-entropy, on standardized features
 PROBE_STEPS = 200  # of L-BFGS, at most
 # Below these, features are called collapsed. With random weights, small_cnn, three ResNets, ConvNeXt, a ViT and a
@@ -78,12 +79,15 @@ def knn_probs(
     Returns:
         [n, K] float32, rows sum to 1.
     """
-    cosines = functional.normalize(queries_nD, dim=1) @ functional.normalize(features_mD, dim=1).T
-    nearest = cosines.topk(min(neighbours, len(features_mD)), dim=1)
-    # Relative to the nearest one: exp(1 / 0.07) is large, and only ratios count.
-    weights = ((nearest.values - nearest.values[:, :1]) / KNN_TEMPERATURE).exp()
-    votes = torch.zeros(len(queries_nD), num_classes).scatter_add(1, labels_m[nearest.indices], weights)
-    return votes / votes.sum(dim=1, keepdim=True)
+    known_Dm = functional.normalize(features_mD, dim=1).T
+    parts = []
+    for queries in functional.normalize(queries_nD, dim=1).split(QUERIES_AT_ONCE):
+        nearest = (queries @ known_Dm).topk(min(neighbours, len(features_mD)), dim=1)
+        # Relative to the nearest one: exp(1 / 0.07) is large, and only ratios count.
+        weights = ((nearest.values - nearest.values[:, :1]) / KNN_TEMPERATURE).exp()
+        votes = torch.zeros(len(queries), num_classes).scatter_add(1, labels_m[nearest.indices], weights)
+        parts.append(votes / votes.sum(dim=1, keepdim=True))
+    return torch.cat(parts)
 
 
 def probe_logits(queries_nD: Tensor, features_mD: Tensor, labels_m: Tensor, num_classes: int) -> Tensor:

@@ -96,6 +96,11 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
     index = chain.edit_dataset(data.train)
     index = index if spec.task.uses_labels else without_labels(index)
     plans = chain.plan_epochs(spec.data.image_size_px, spec.budget.batch_size, spec.task.num_views)
+    if not len(index.pool.rows) and any(plan.pool_ratio for plan in plans):
+        raise SpecError(
+            "data: no unlabelled image is left, but a strategy learns from them; lower data.labeled_frac, or point "
+            "data.unlabeled at a folder of images that are not in val or test"
+        )
     num_steps = [steps_per_epoch(len(index.rows), plan.batch_size) for plan in plans]
     if min(num_steps) < 1:
         largest = max(plan.batch_size for plan in plans)

@@ -15,7 +15,7 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.data.index import EpochPlan
-from pipeline.data.plan import train_batches
+from pipeline.data.plan import PlannedBatch, train_batches
 from pipeline.data.stream import StreamShare, open_stream
 from pipeline.spec.base import derive_seed
 from pipeline.spec.records import TimingRecord
@@ -58,11 +58,10 @@ def make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) 
         learns = setup.chain.trainable(setup.network.model, plan.epoch)
         alike.setdefault((plan.image_size_px, plan.batch_size, learns), []).append(plan)
     firsts = [plans[0] for plans in alike.values()]
-    per_epoch = [
-        train_batches(setup.index, plan, spec.budget.num_shards, setup.chain.seed, team.rank, team.world_size)
-        for plan in firsts
-    ]
-    planned = [batch for batches in per_epoch for batch in islice(batches, len(setup.my_shards))]
+    planned: list[PlannedBatch] = []
+    for plan in firsts:
+        epoch = train_batches(setup.index, plan, spec.budget.num_shards, setup.chain.seed, team.rank, team.world_size)
+        planned += islice(epoch, len(setup.my_shards) * plan.batches_per_shard)
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), setup.chain.seed, data.prepared, share)
     feed = Feed(stream, spec, data.num_classes, team.device)
     phases = tuple(
@@ -113,7 +112,7 @@ def time_stages(
             with PeakMemory(team.device) as peak:
                 ready = make_ready(job, data_of(job.data_key), team, share)
                 step_ms = weighted_step_ms(ready, timing.seconds_per_size, team)
-                images = sum(phase.plan.batch_size * phase.num_steps for phase in ready.phases)
+                images = sum(phase.plan.images_per_step * phase.num_steps for phase in ready.phases)
                 steps = sum(phase.num_steps for phase in ready.phases)
                 del ready
             yield TimingRecord(

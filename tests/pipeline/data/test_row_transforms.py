@@ -10,7 +10,7 @@ from pipeline.data.plan import PlannedBatch
 from pipeline.data.prepared import PixelReader
 from pipeline.data.render import render
 from pipeline.data.stream import StreamShare, open_stream
-from pipeline.data.transforms import RowTransform, transform_rows
+from pipeline.data.transforms import ForView, RowTransform, transform_rows
 from pipeline.spec.base import derive_seed
 from pipeline.spec.data import Augmentation, Digits, PadAndCrop
 from pipeline.strategies import CATALOGUE
@@ -18,7 +18,6 @@ from pipeline.strategies.chain import overrides
 from tests.pipeline.data.test_stream import EVERY_WAY, SEED, planned
 from tests.pipeline.strategies.contract import config_of, context
 
-KINDS = [kind for kind, config in CATALOGUE.items() if overrides(config.runtime, "row_transforms")]
 SPEC = Digits(augment=Augmentation(crop=PadAndCrop(), horizontal_flip_prob=0.5))
 
 
@@ -26,6 +25,13 @@ def transforms_of(*kinds: str) -> tuple[RowTransform, ...]:
     """As the chain gives them, in catalogue order."""
     runtimes = (config_of(kind).runtime(config_of(kind), context()) for kind in kinds)
     return tuple(transform for runtime in runtimes for transform in runtime.row_transforms())
+
+
+KINDS = [  # those for labelled images
+    kind
+    for kind, config in CATALOGUE.items()
+    if overrides(config.runtime, "row_transforms") and not any(isinstance(t, ForView) for t in transforms_of(kind))
+]
 
 
 def one_by_one(batch: PlannedBatch, transforms: tuple[RowTransform, ...], reader: PixelReader) -> np.ndarray:

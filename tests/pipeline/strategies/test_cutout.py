@@ -3,7 +3,8 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from pipeline.strategies.cutout import CutHole, CutoutConfig, hole_around
+from pipeline.data.holes import CutHole, hole_around
+from pipeline.strategies.cutout import CutoutConfig
 from tests.pipeline.strategies.pictures import picture
 
 MEAN = (120, 110, 90)

@@ -46,7 +46,7 @@ def test_the_regressor_maps_the_students_features_to_the_teachers() -> None:
         for d in range(6):
             guess = bias[d].item() + sum(weight[d, j].item() * pixels[j] for j in range(3))
             total += (pixels[d] - guess) ** 2
-    assert float(terms["feature_hint"]) == pytest.approx(3.0 * 0.5 * total / (8 * 6), rel=1e-5)
+    assert terms["feature_hint"].item() == pytest.approx(3.0 * 0.5 * total / (8 * 6), rel=1e-5)
     torch.testing.assert_close(terms["cross_entropy"], cross_entropy(student(batch.images), batch)["cross_entropy"])
 
 

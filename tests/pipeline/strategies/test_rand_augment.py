@@ -6,7 +6,8 @@ from torchvision.transforms import v2
 
 from pipeline.data.auto_ops import SIGNED, magnitudes
 from pipeline.data.ops import Interpolation
-from pipeline.strategies.rand_augment import NUM_LEVELS, SPACE, ApplyRandomOps, RandAugmentConfig, draw_ops
+from pipeline.data.random_ops import NUM_LEVELS, SPACE, ApplyRandomOps, draw_ops
+from pipeline.strategies.rand_augment import RandAugmentConfig
 from tests.pipeline.strategies.pictures import as_array, as_tensor, picture, torch_draws_from
 
 FILL = (120, 110, 90)

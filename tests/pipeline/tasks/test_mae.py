@@ -32,7 +32,7 @@ def test_a_quarter_of_the_patches_is_seen() -> None:
     assert batch.mask.shape == (4, 16)
     assert batch.mask.sum(dim=1).tolist() == [12] * 4
     again = SPEC.prepare(make_batch(4), np.random.default_rng(0))
-    assert torch.equal(again.mask, batch.mask)
+    assert again.mask is not None and torch.equal(again.mask, batch.mask)
 
 
 def test_what_is_hidden_cannot_be_seen_and_what_is_seen_matters() -> None:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
+from pipeline.training import representation
 from pipeline.training.representation import (
     KNN_TEMPERATURE,
     PROBE_L2,
@@ -32,12 +33,19 @@ def test_nearest_neighbours_vote_as_those_of_scikit_learn(neighbours: int) -> No
     reference = KNeighborsClassifier(
         n_neighbors=min(neighbours, 150),
         metric="cosine",
-        weights=lambda distances: np.exp((1 - distances) / KNN_TEMPERATURE),
+        weights=lambda far: np.exp((1 - far) / KNN_TEMPERATURE),  # type: ignore[arg-type] - its stub knows names only
     ).fit(features.numpy(), labels.numpy())
     got = knn_probs(queries, features, labels, 3, neighbours)
     torch.testing.assert_close(
         got.double(), torch.from_numpy(reference.predict_proba(queries.numpy())).double(), atol=1e-4, rtol=1e-3
     )
+
+
+def test_large_splits_are_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = blobs(60, 7)
+    whole = knn_probs(features, features, labels, 3)
+    monkeypatch.setattr(representation, "QUERIES_AT_ONCE", 7)
+    torch.testing.assert_close(knn_probs(features, features, labels, 3), whole)
 
 
 def test_a_class_without_a_neighbour_has_no_probability() -> None:
