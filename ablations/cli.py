@@ -15,6 +15,7 @@ from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.output import write_out
 from ablations.commands.report import report
 from ablations.commands.status import status
+from ablations.commands.tune import tune
 from pipeline.spec.errors import DataError, ProjectError, SpecError
 
 EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
@@ -208,6 +209,7 @@ app.command(context_settings=CONTEXT)(compare)
 
 app.command()(status)
 app.command()(report)
+app.command()(tune)
 app.command()(clean)
 
 

@@ -53,7 +53,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ablations.grid": ("pipeline", "ablations.designs", "ablations.records"),
     "ablations.planning": ("pipeline", "reports", "ablations.designs", "ablations.records", "ablations.grid"),
     "ablations.running": ("pipeline", "reports", *PLANS),
-    "ablations.commands": ("pipeline", "reports", *PLANS, "ablations.running"),
+    "ablations.tuning": ("pipeline", "reports", *PLANS, "ablations.running"),
+    "ablations.commands": ("pipeline", "reports", *PLANS, "ablations.running", "ablations.tuning"),
 }
 
 # Layer -> the only third-party packages it and what is below it may import. Layers that are not named may import any.

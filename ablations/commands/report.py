@@ -37,13 +37,10 @@ def report(
 
     Example: ablate report digits-demo --format md. Of two: ablate report digits-demo digits-again.
     """
+    from ablations.commands.study_text import study_text
     from ablations.records.home import Home
-    from reports.analysis.in_depth import analyse_in_depth
-    from reports.analysis.study import analyse
-    from reports.formats.csv_text import to_csv
-    from reports.formats.latex import to_latex
-    from reports.formats.text import to_json, to_markdown
     from reports.page.html import write_report
+    from reports.page.tuning import write_tuning
     from reports.records.load import load_study
     from reports.records.load_mlflow import load_study_from_mlflow
 
@@ -68,16 +65,16 @@ def report(
         found = load_study(place.root, study)
         target = out or place.report(study)
     if fmt == "html":
+        write = write_report if found.plan.tuning is None else write_tuning
         try:
-            typer.echo(str(write_report(found, target)))
+            typer.echo(str(write(found, target)))
         except OSError as error:
             raise unwritable(target, error) from error
         if found.mlflow is not None and not from_mlflow:
             where = found.mlflow.report_url or found.mlflow.command
             typer.echo(f"MLflow has the report as of the last run or sync: {where}; ablate sync renews it", err=True)
         return
-    write = {"md": to_markdown, "latex": to_latex, "csv": to_csv, "json": to_json}[fmt]
-    text = write(analyse_in_depth(found) if fmt == "json" else analyse(found))
+    text = study_text(found, fmt)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:

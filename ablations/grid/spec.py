@@ -22,7 +22,7 @@ MAX_SEEDS = 1000
 _STUDY_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 
 
-def _seed_list(value: Any) -> Any:
+def seed_list(value: Any) -> Any:
     """`seeds: 3` means 0, 1, 2."""
     expected = f"expected a number of seeds from 1 to {MAX_SEEDS}, or a list of seeds such as [0, 1, 2], not"
     if not isinstance(value, list | tuple):
@@ -69,7 +69,7 @@ class GridSpec(Frozen):
     )
     controls: dict[str, dict[str, Any]] = {}
     design: AnyDesign = BothWays()
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_seed_list)] = Field((0, 1, 2), min_length=1)
+    seeds: Annotated[tuple[int, ...], BeforeValidator(seed_list)] = Field((0, 1, 2), min_length=1)
     noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()
     more_seeds: MoreSeeds = NoMoreSeeds()
     metric: Metric = Metric()

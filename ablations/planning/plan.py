@@ -3,75 +3,47 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ablations.designs import BARE, Cell, lay_out
-from ablations.grid.faults import fault_lines, is_impossible
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
 from ablations.grid.spec import GridSpec
+from ablations.planning.arm_builder import ArmBuilder, BuiltArm, expand
 from ablations.planning.grouping import group_factors
 from ablations.planning.more_seeds import level
 from ablations.planning.planned import DataToPrepare, Planned, unique_runs
 from ablations.planning.possible import leave_out
 from ablations.planning.scans import Scans
-from ablations.planning.stage_checks import check_stage
 from ablations.planning.treatment import undeclared
 from ablations.planning.weights import Starts
 from pipeline.data.listing import Listing
 from pipeline.data.sources import scan
 from pipeline.experiment import StageSpec
-from pipeline.recipes.experiment import ExperimentSpec, card_of
+from pipeline.recipes.experiment import card_of
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.field_cards import cards_of_patch
 from pipeline.spec.overhead import overhead_lines
-from pipeline.spec.study import Arm, DataSummary, PlannedStage, StudyPlan
+from pipeline.spec.study import DataSummary, StudyPlan
 from pipeline.training.schedule import check_schedule
-
-
-def expand(arm: ExperimentSpec, bare: ExperimentSpec, name: str) -> tuple[StageSpec, ...]:
-    """The stages of an arm.
-
-    Raises:
-        Impossible: a recipe brings what cannot be in this arm.
-        SpecError: naming the arm, when its stages do not fit together.
-    """
-    try:
-        return arm.expand(bare).stages
-    except ValidationError as error:
-        if is_impossible(error):
-            raise Impossible("; ".join(fault_lines(error, ""))) from error
-        raise SpecError("\n".join(fault_lines(error, f"arm {name}"))) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """An arm that can be, and what is needed to carry it out."""
-
-    arm: Arm
-    specs: dict[str, StageSpec]  # by stage hash
-    keys: dict[str, str]  # stage hash -> data key
-    data: dict[str, DataToPrepare]  # by data key
 
 
 class _Builder:
     """Turns the cells of a design into arms, one by one."""
 
     def __init__(self, grid: GridSpec, scans: Scans, starts: Starts, resolve_precision: Callable[[str], str]) -> None:
-        self._grid, self._scans, self._starts = grid, scans, starts
-        self._resolve = cache(resolve_precision)  # it may ask a machine of the cluster
-        self._built: dict[tuple[str, ...], _Built | Impossible] = {}
+        self._grid = grid
+        self._arms = ArmBuilder(scans, starts, resolve_precision, grid.resources.workers_per_trial)
+        self._built: dict[tuple[str, ...], BuiltArm | Impossible] = {}
         self.bare = grid.experiment(())
         self._bare_fields = self.bare.model_dump(mode="json")
         self._patches = grid.patches()
 
-    def build(self, name: str, factors: tuple[str, ...]) -> _Built:
+    def build(self, name: str, factors: tuple[str, ...]) -> BuiltArm:
         """The arm of this name.
 
         Raises:
@@ -88,37 +60,11 @@ class _Builder:
             raise found
         return replace(found, arm=found.arm.model_copy(update={"name": name}))
 
-    def _build(self, name: str, factors: tuple[str, ...]) -> _Built:
+    def _build(self, name: str, factors: tuple[str, ...]) -> BuiltArm:
         experiment = self._grid.experiment(factors)
-        hashes: dict[str, str] = {}
-        stages: list[PlannedStage] = []
-        specs: dict[str, StageSpec] = {}
-        data: dict[str, DataToPrepare] = {}
-        keys: dict[str, str] = {}
-        for written in expand(experiment, self.bare, name):
-            stage = written.model_copy(update={"precision": self._resolve(written.precision)})
-            scanned = self._scans.of(stage.data)
-            where = f"arm {name}, stage {stage.name}"
-            check_stage(stage, scanned, self._grid.resources.workers_per_trial, where)
-            stage = self._starts.resolved(stage, len(scanned.listing.class_names), where)
-            needs = {need: hashes[need] for need in stage.needs()}
-            stage_hash = stage.identity(scanned.fingerprint, needs)
-            hashes[stage.name] = stage_hash
-            specs[stage_hash] = stage
-            keys[stage_hash] = self._scans.data_key(stage.data)
-            data[keys[stage_hash]] = DataToPrepare(stage.data, scanned.listing)
-            stages.append(
-                PlannedStage(name=stage.name, stage_hash=stage_hash, needs=needs, spec=stage.model_dump(mode="json"))
-            )
         patches = {factor: self._patches[factor] for factor in factors}
-        arm = Arm(
-            name=name,
-            factors=factors,
-            stages=tuple(stages),
-            recipe=self._grid.recipe(factors),
-            undeclared=undeclared(experiment.model_dump(mode="json"), self._bare_fields, patches),
-        )
-        return _Built(arm, specs, keys, data)
+        differs = undeclared(experiment.model_dump(mode="json"), self._bare_fields, patches)
+        return self._arms.build(name, factors, experiment, self.bare, self._grid.recipe(factors), differs)
 
     def num_stages(self, cells: Sequence[Cell]) -> int:
         """Distinct stages that those of these arms that can be train with one seed."""
@@ -195,7 +141,7 @@ def build_plan(
         num_stages=builder.num_stages,
     )
     layout = with_noise_floor(designed, luck, grid.seeds[0])
-    built: dict[str, _Built] = {}
+    built: dict[str, BuiltArm] = {}
     reasons: dict[str, str] = {}
     for cell in layout.cells:
         try:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,20 @@ class Recorder:
         plan = StudyPlan.model_validate_json(plan_json)
         store.write_plan(self._home, plan)
         self._go_on(plan)
+
+    def grow(self, plan_json: str, reused: Sequence[str] = ()) -> None:
+        """Keep a plan that has got more arms, before any of their runs starts.
+
+        Args:
+            plan_json: the whole plan.
+            reused: keys of runs of the new arms that are kept already, to be shown with this study too.
+        """
+        self._plan = StudyPlan.model_validate_json(plan_json)
+        store.write_plan(self._home, self._plan)
+        if reused:
+            for record in store.read_records(self._home).values():
+                if record.key in reused:
+                    self._show(record)
 
     def write(self, result: StageResult) -> None:
         """Keep a run for good: its folder, then its record. It is on disk when this returns.

@@ -50,24 +50,16 @@ class Board:
             finished: key of each run that an earlier invocation finished -> metrics of its record.
             num_lanes: that work side by side.
         """
-        self._plan = plan
         self._scale = scale_of_metric(plan.metric)
         self._num_lanes = num_lanes
-        self._names = {run.key: run.name for run in study_runs(plan)}
-        self._states = {key: State.FINISHED if key in finished else State.PENDING for key in self._names}
-        self._metrics = {key: metrics for key, metrics in finished.items() if key in self._names}
+        self._states: dict[str, State] = {}
+        self._metrics: dict[str, dict[str, float]] = {}
         self._started_s: dict[str, float] = {}
         self._took_s: list[float] = []
         self._pace: dict[str, _Pace] = {}
         self._ended: list[Ended] = []
-        self._counts = Counter(self._states.values())
-        self._seeds = plan.every_seed
-        self._arms_of: dict[str, list[int]] = {}  # run key -> positions of the arms that it serves
-        for position, arm in enumerate(plan.arms):
-            for stage in arm.stages:
-                for seed in plan.seeds_of(arm):
-                    self._arms_of.setdefault(run_key(stage.stage_hash, seed), []).append(position)
-        self._rows = [self._row(arm) for arm in plan.arms]
+        self._counts: Counter[State] = Counter()
+        self.grow(plan, finished)
         self.timing = ""
         self.lanes: dict[str, LaneWork] = {}
 
@@ -89,6 +81,27 @@ class Board:
     def num_over(self) -> int:
         """Runs of which nothing more will come."""
         return self.num_runs - self.num(State.PENDING) - self.num(State.RUNNING)
+
+    def grow(self, plan: StudyPlan, finished: Mapping[str, dict[str, float]]) -> None:
+        """Take the plan, or one that has got more arms since.
+
+        Args:
+            plan: the whole of it.
+            finished: key of each new run that need not be trained -> metrics of its record.
+        """
+        self._plan, self._seeds = plan, plan.every_seed
+        self._names = {run.key: run.name for run in study_runs(plan)}
+        for key in self._names.keys() - self._states.keys():
+            self._states[key] = State.FINISHED if key in finished else State.PENDING
+            self._counts[self._states[key]] += 1
+            if key in finished:
+                self._metrics[key] = finished[key]
+        self._arms_of: dict[str, list[int]] = {}  # run key -> positions of the arms that it serves
+        for position, arm in enumerate(plan.arms):
+            for stage in arm.stages:
+                for seed in plan.seeds_of(arm):
+                    self._arms_of.setdefault(run_key(stage.stage_hash, seed), []).append(position)
+        self._rows = [self._row(arm) for arm in plan.arms]
 
     def update(self, snapshot: Snapshot) -> None:
         """Take in what has changed."""
@@ -136,7 +149,7 @@ class Board:
         if work.epoch is None:
             return f"{name}, first epoch" if work.key else name
         epoch = work.epoch
-        return f"{name}, epoch {epoch.number}/{epoch.of}, val top-1 {100 * epoch.val_top1:.1f}%"
+        return f"{name}, epoch {epoch.number}/{epoch.of}, val {epoch.by or 'top-1'} {100 * epoch.val_top1:.1f}%"
 
     def left_text(self) -> str:
         """'8 to 12 min left', from the runs that this invocation finished; empty while nothing is known."""

@@ -15,6 +15,7 @@ import ray.train.torch
 import torch
 
 from ablations.running.queue import Epoch, State, Stop, Time, Train, Wait
+from ablations.running.stages import BUSY_S
 from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
@@ -101,14 +102,15 @@ class _Worker:
             record = result.record
             state = State.FINISHED if record.status is Status.FINISHED else State.FAILED
             reason = f"{record.failure.type}: {record.failure.message}" if record.failure else ""
-            self.call("done", job.key, state, reason, record.metrics)
+            told = record.metrics | ({BUSY_S: record.cost.busy_s} if record.cost else {})
+            self.call("done", job.key, state, reason, told)
 
     def _attempt(self, job: StageJob, attempt: int) -> StageResult:
         """Train, or say why not. With several workers only what all of them agree on is caught."""
 
         def watch(report: EpochReport) -> None:
             if self._team.rank == 0:
-                self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1))
+                self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1, report.by))
 
         data = self.data(job.data_key)
         try:

@@ -56,6 +56,7 @@ class Epoch:
     number: int  # finished, counted from 1
     of: int
     val_top1: float  # a fraction
+    by: str = ""  # who is right so often, where it is not the classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class StageQueue:
     finished: frozenset[str]  # keys of runs that an earlier invocation finished
     timing: TimingJob | None = None
     max_attempts: int = 3
+    more_may_come: bool = False  # lanes then wait for what is added, until `close`
     _stages: Stages = field(init=False)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _lost: list[LostRun] = field(default_factory=list)
@@ -153,8 +155,8 @@ class StageQueue:
         stage = None if self._draining else self._stages.start_next()
         if stage is not None:
             return Train(stage.job, stage.attempts)
-        if self._stages.count(State.RUNNING):
-            return Wait(0.25)
+        if self._stages.count(State.RUNNING) or (self.more_may_come and not self._draining):
+            return Wait(0.1 if self.more_may_come else 0.25)
         if self._draining or self._timing_state != "waiting" or self.timing is None:
             return Stop()
         timed = TimingJob(
@@ -199,6 +201,14 @@ class StageQueue:
         mine = self._lanes.get(lane)
         if mine is not None and mine.incarnation == incarnation:
             mine.note = note
+
+    def add(self, jobs: Sequence[StageJob], finished: frozenset[str]) -> None:
+        """Runs that were not known at the start; `finished`: keys of those that need not be trained."""
+        self._stages.add(jobs, finished)
+
+    def close(self) -> None:
+        """No more runs will be added."""
+        self.more_may_come = False
 
     def drain(self) -> None:
         """Finish what is running, start nothing new."""

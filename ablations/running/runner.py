@@ -1,9 +1,9 @@
 """Carries out a plan: prepares the data, starts recorder, queue and lanes, watches, and writes the report."""
 
 import json
-import tempfile
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,17 @@ from ablations.running.board import Board
 from ablations.running.cluster import connect, has_cluster
 from ablations.running.display import Progress, duration
 from ablations.running.interrupts import Interrupts
-from ablations.running.lanes import Lanes, LaneSizes, cluster_size, size_lanes
-from ablations.running.queue import LostRun, Snapshot, StageQueue, State, queue_actor
+from ablations.running.lanes import cluster_size, size_lanes
+from ablations.running.queue import StageQueue, State, queue_actor
+from ablations.running.watch import watch
 from pipeline.data.handle import DataHandle, make_handle
 from pipeline.data.prepare import prepare
 from pipeline.data.thumbnails import make_thumbnails
-from pipeline.spec.errors import ResourceError
-from pipeline.spec.records import Failure, Status
-from pipeline.training.environment import environment
-from pipeline.training.job import StageJob, TimingJob, failed_result
+from pipeline.spec.records import Status
+from pipeline.training.job import StageJob, TimingJob
 from pipeline.training.precision import resolve_precision
 from reports.page.html import write_report
-from reports.records.load import load_study
-
-POLL_S = 0.5
+from reports.records.load import StudyData, load_study
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +82,16 @@ def finished_keys(home: Home, planned: Planned) -> frozenset[str]:
         for run in planned.runs
         if (record := records.get((run.stage.stage_hash, run.seed))) and record.status is Status.FINISHED
     }
-    for run in reversed(planned.runs):  # descendants first: an ancestor that must run again needs its own ancestors
-        if run.key not in finished:
-            finished -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
-    return frozenset(finished)
+    return usable(home, planned.runs, finished)
+
+
+def usable(home: Home, runs: Sequence[PlannedRun], finished: set[str]) -> frozenset[str]:
+    """Of the finished runs, those that need not be trained again for these runs, which stand ancestors first."""
+    kept = set(finished)
+    for run in reversed(runs):  # descendants first: an ancestor that must run again needs its own ancestors
+        if run.key not in kept:
+            kept -= {key for key in run.needs.values() if not (home.run_dir(key) / "model.pt").exists()}
+    return frozenset(kept)
 
 
 def finished_metrics(home: Home, done: frozenset[str]) -> dict[str, dict[str, float]]:
@@ -170,7 +173,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         jobs = [job_of(run, home, asked) for run in planned.runs]
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
-        snapshot = _watch(sizes, queue, recorder, handles, progress, interrupts)
+        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts)
         progress.note("writing the rest to MLflow, and the report ...")
         flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
@@ -184,13 +187,15 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     )
 
 
-def write_and_show_report(recorder: Any, home: Home, study: str) -> Flushed:
+def write_and_show_report(
+    recorder: Any, home: Home, study: str, write: Callable[[StudyData, Path], Path] = write_report
+) -> Flushed:
     """Have MLflow show every run, write the report with links to them, and have MLflow keep that too."""
     try:
         ray.get(recorder.locate.remote())
         flushed: Flushed = ray.get(recorder.flush.remote())
     finally:  # whoever interrupts a slow MLflow still gets a report
-        write_report(load_study(home.root, study), home.report(study))
+        write(load_study(home.root, study), home.report(study))
     ray.get(recorder.finish.remote(str(home.report(study))))
     # A server that has just given up on a run is not waited for a second time; the report is among what it lacks.
     return ray.get(recorder.flush.remote()) if not flushed.unprojected else flushed
@@ -199,48 +204,3 @@ def write_and_show_report(recorder: Any, home: Home, study: str) -> Flushed:
 def _same_plan(home: Home, planned: Planned) -> bool:
     path = home.plan(planned.plan.study)
     return path.exists() and json.loads(path.read_text()) == json.loads(planned.plan.model_dump_json())
-
-
-def _watch(
-    sizes: LaneSizes,
-    queue: Any,
-    recorder: Any,
-    handles: dict[str, DataHandle],
-    progress: Progress,
-    interrupts: Interrupts,
-) -> Snapshot:
-    """Run the lanes until the queue is empty."""
-    data = {key: ray.put(handle) for key, handle in handles.items()}
-    with tempfile.TemporaryDirectory(prefix="ablate-lanes-") as scratch:
-        lanes = Lanes(sizes, queue, recorder, data, Path(scratch))
-        drained = False
-        try:
-            while True:
-                alive = lanes.alive()  # before the snapshot, so that the last one is complete
-                snapshot: Snapshot = ray.get(queue.call.remote("snapshot"))
-                for lost in snapshot.lost:
-                    ray.get(recorder.write.remote(lost_result(lost, handles)))
-                progress.show(snapshot)
-                if interrupts.count and not drained:
-                    drained = True
-                    ray.get(queue.call.remote("drain"))
-                    progress.note(
-                        "stopping: finishing the runs under way; press Ctrl-C again to stop now. Nothing done is lost."
-                    )
-                if not alive:
-                    break
-                time.sleep(POLL_S)
-        finally:
-            lanes.release()
-    unfinished = snapshot.counts[State.PENDING] + snapshot.counts[State.RUNNING]
-    if unfinished and not drained:
-        errors = "; ".join(f"{lane}: {error}" for lane, error in lanes.errors().items()) or "no reason was given"
-        raise ResourceError(f"all lanes ended with {unfinished} runs left ({errors}). Run again to resume")
-    return snapshot
-
-
-def lost_result(lost: LostRun, handles: dict[str, DataHandle]) -> Any:
-    """The record of a run whose workers could not write one."""
-    failure = Failure(type="WorkerLost", message=lost.reason, attempts=lost.attempts, log_tail=lost.reason)
-    fingerprint = handles[lost.job.data_key].fingerprint
-    return failed_result(lost.job, fingerprint, failure, environment(torch.device("cpu")), lost.reason)

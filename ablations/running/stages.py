@@ -20,6 +20,11 @@ class State(StrEnum):
     NOT_RUN = "not run"  # an ancestor failed
 
 
+BUSY_S = "cost/busy_s"
+"""Among the metrics of a change: how long its run trained."""
+_OVER_IN_VAIN = (State.FAILED, State.NOT_RUN)
+
+
 @dataclass
 class Stage:
     """One run of the plan. Only `Stages` changes its state, so that counts and order stay true."""
@@ -39,7 +44,7 @@ class Change:
     state: State
     at_s: float  # of this process's clock: only differences mean something
     reason: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)  # of its record, where it finished
+    metrics: dict[str, float] = field(default_factory=dict)  # of its record, where it finished, and BUSY_S
 
 
 class Stages:
@@ -51,19 +56,29 @@ class Stages:
 
     def __init__(self, jobs: Iterable[StageJob], finished: frozenset[str]) -> None:
         self._by_key: dict[str, Stage] = {}
-        for position, job in enumerate(jobs):
-            state = State.FINISHED if job.key in finished else State.PENDING
-            self._by_key[job.key] = Stage(job, position, state)
-        self._counts = Counter(stage.state for stage in self._by_key.values())
+        self._counts: Counter[State] = Counter()
         # Keys rather than references: the queue is pickled, and pickle recurses along a chain of references.
-        self._needed_by: dict[str, list[str]] = {key: [] for key in self._by_key}
-        for key, stage in self._by_key.items():
-            for ancestor in set(stage.job.ancestors.values()):
-                self._needed_by[ancestor].append(key)
+        self._needed_by: dict[str, list[str]] = {}
         self._changes: list[Change] = []
         self._ready: list[tuple[int, str]] = []  # a heap of (position, key): every pending stage that may start
-        for key in self._by_key:
-            self._queue_if_ready(key)
+        self.add(jobs, finished)
+
+    def add(self, jobs: Iterable[StageJob], finished: frozenset[str]) -> None:
+        """Put runs behind those that are known. One that is known already stays as it is."""
+        new = [job for job in jobs if job.key not in self._by_key]
+        for job in new:
+            state = State.FINISHED if job.key in finished else State.PENDING
+            self._by_key[job.key] = Stage(job, len(self._by_key), state)
+            self._counts[state] += 1
+            self._needed_by[job.key] = []
+        for job in new:
+            for ancestor in set(job.ancestors.values()):
+                self._needed_by[ancestor].append(job.key)
+        for job in new:
+            self._queue_if_ready(job.key)
+            dead = next((a for a in job.ancestors.values() if self._by_key[a].state in _OVER_IN_VAIN), None)
+            if dead is not None:
+                self._give_up_descendants(dead)
 
     def __getitem__(self, key: str) -> Stage:
         """The stage of this run."""

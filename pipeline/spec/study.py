@@ -9,6 +9,7 @@ from pipeline.spec.card import Card
 from pipeline.spec.more_seeds import MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.promise import Promise, PromisedComparison
 from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, MetricName
+from pipeline.spec.tuning import Tuning
 
 Context = Literal[
     "added to bare",
@@ -175,6 +176,7 @@ class StudyPlan(Frozen):
     )
     aliases: tuple[Alias, ...] = Field(default=(), description="what the design cannot tell apart")
     screen: tuple[ScreenRound, ...] = Field(default=(), description="what chose these factors, before any of this ran")
+    tuning: Tuning | None = Field(None, description="the search that chose the arm `tuned`; None in a grid's study")
     design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")
     data: DataSummary
     cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")

@@ -30,6 +30,7 @@ class Examined:
     predictions: dict[str, np.ndarray]  # of val
     metrics: dict[str, float]  # of val, worth a point on a curve
     accuracy: float  # for people who watch
+    by: str = ""  # who is right so often, where it is not the classifier
     warnings: tuple[str, ...] = ()
 
 
@@ -111,7 +112,7 @@ class FeatureExaminer:
             "feature_spread": spread.feature_spread,
             "effective_rank": spread.effective_rank,
         }
-        return Examined(predictions, metrics, accuracy, spread.warnings())
+        return Examined(predictions, metrics, accuracy, "k-NN", spread.warnings())
 
     def conclude(self, last: Examined) -> dict[str, float]:  # noqa: D102 - as its protocol
         logits = probe_logits(self._val, self._reference, self._labels(0), self.data.num_classes)

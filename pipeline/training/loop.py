@@ -38,6 +38,7 @@ class EpochReport:
     num_epochs: int
     loss: float
     val_top1: float
+    by: str = ""  # who is right so often, where it is not the classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def train_network(
                 f"{history.busy_s:.1f}s (waited {history.wait_s:.1f}s)"
             )
             history.log += examined.warnings
-            watch(EpochReport(epoch + 1, budget.epochs, losses["loss"], examined.accuracy))
+            watch(EpochReport(epoch + 1, budget.epochs, losses["loss"], examined.accuracy, examined.by))
             setup.rate.after_eval(val)
             if setup.chain.after_eval(val) is Decision.STOP and epoch + 1 < budget.epochs:
                 history.log.append(f"stopped after epoch {epoch + 1} of {budget.epochs}")

@@ -81,3 +81,22 @@ def test_nothing_is_left_when_all_is_over() -> None:
     board = Board(PLAN, {key: {} for key in NAMES.values()}, 1)
     assert board.left_text() == ""
     assert board.num_over == board.num_runs
+
+
+def test_a_stage_without_labels_says_who_is_right_so_often() -> None:
+    board = Board(PLAN, {}, 1)
+    work = LaneWork(BARE, "bare seed 0", Epoch(2, 5, 0.355, "k-NN"))
+    assert board.lane_text(work) == "bare seed 0, epoch 2/5, val k-NN 35.5%"
+
+
+def test_a_plan_that_grows_keeps_what_is_known_and_shows_the_new_arms() -> None:
+    small = PLAN.model_copy(update={"arms": PLAN.arms[:1], "comparisons": ()})
+    board = Board(small, {}, 1)
+    board.update(told(*took(BARE, 60, top1=0.70)))
+    board.grow(PLAN, {NAMES["bare seed 1"]: {"val/top1": 0.1}, NAMES["+mixup seed 0"]: {"val/top1": 0.8}})
+    rows = {row.name: row for row in board.rows()}
+    assert (rows["bare"].marks[0], rows["bare"].note) == ("finished", "70.00 n=1"), "seed 1 was known, as not yet run"
+    assert rows["+mixup"].note == "80.00 n=1"
+    assert (board.num_over, board.num_runs) == (2, len(study_runs(PLAN)))
+    board.update(told(*took(NAMES["+mixup seed 1"], 60, top1=0.6)))
+    assert {row.name: row.note for row in board.rows()}["+mixup"] == "70.00 n=2"

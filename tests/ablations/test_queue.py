@@ -296,3 +296,30 @@ def test_the_snapshot_says_once_what_has_changed_with_the_scores_of_a_run_that_f
     ]
     assert [change.at_s for change in found] == sorted(change.at_s for change in found)
     assert queue.snapshot().changes == ()
+
+
+def test_a_queue_that_waits_for_more_takes_runs_until_it_is_closed() -> None:
+    queue = StageQueue([A], frozenset(), more_may_come=True)
+    lane = Lane(queue, "lane 0")
+    assert trains(lane.ask()) == A
+    lane.hand_in()
+    assert isinstance(lane.ask(), Wait), "there may come more"
+    queue.add([A, STUDENT, TEACHER], frozenset())
+    assert counts(queue) == {"finished": 1, "pending": 2}, "A is known"
+    assert trains(lane.ask()) == TEACHER
+    lane.hand_in()
+    queue.close()
+    assert trains(lane.ask()) == STUDENT
+    lane.hand_in()
+    assert lane.ask() == Stop()
+
+
+def test_runs_that_are_added_may_be_finished_or_hopeless_already() -> None:
+    queue = StageQueue([TEACHER], frozenset(), more_may_come=True)
+    lane = Lane(queue, "lane 0")
+    assert trains(lane.ask()) == TEACHER
+    lane.hand_in(State.FAILED)
+    queue.add([A, STUDENT], frozenset({A.key}))
+    assert counts(queue) == {"failed": 1, "finished": 1, "not run": 1}
+    queue.drain()
+    assert lane.ask() == Stop(), "nobody adds anything after an interrupt"
