@@ -25,6 +25,7 @@ from pipeline.data.sources import read
 from pipeline.spec.base import content_hash
 from pipeline.spec.data import AnyData
 from pipeline.spec.errors import DataError, ProjectError, ResourceError
+from pipeline.spec.printable import printable
 
 DECODE_VERSION = 2  # raise it when the same bytes give other pixels
 CHUNKS_PER_TASK = 16  # at most, so that a task that is run again loses little
@@ -152,7 +153,7 @@ def _decoded(spec: AnyData, chunks: Sequence[ReadChunk]) -> Iterator[tuple[int, 
                 # An array is a source without files: its pixels are already there.
                 yield row, shrink(value, small) if isinstance(value, np.ndarray) else decode_rgb(value, small)
             except Exception as error:  # decoders raise anything on hostile bytes; the policy decides what follows
-                yield row, f"{type(error).__name__}: {error}"[:300]
+                yield row, printable(f"{type(error).__name__}: {error}")[:300]
 
 
 def locate(table: pa.Table, listing: Listing, folder: Path) -> Prepared:

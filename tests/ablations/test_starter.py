@@ -106,7 +106,12 @@ def test_a_broken_image_does_not_stop_the_look(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("counts", "message"),
-    [({"cat": 5}, r"found 1 class \(cat\)"), ({}, r"is not a folder"), ({"cat": 9, "dog": 1}, r"val has no image of")],
+    [
+        ({"cat": 5}, r"found 1 class \(cat\)"),
+        ({}, r"is not a folder"),
+        ({"cat": 9, "dog": 2}, r"val has no image of"),
+        ({"cat": 9, "dog": 1}, r"class 'dog' has one image in all"),
+    ],
 )
 def test_a_folder_that_cannot_be_studied_is_refused(tmp_path: Path, counts: dict[str, int], message: str) -> None:
     folder = image_folder(tmp_path / "photos", counts)
