@@ -63,8 +63,11 @@ def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...]
     from ablations.planning.plan import build_plan
     from ablations.records.store import known_plan
 
+    known = None if home is None else known_plan(home, spec.study)
+    if known is not None and known.tuning is not None:
+        raise SpecError(f"{grid}: study: {spec.study!r} is a search in this home; give the grid another name")
     if home is not None and seeds is None:
-        seeds = seeds_so_far(spec, known_plan(home, spec.study))
+        seeds = seeds_so_far(spec, known)
     try:
         return build_plan(spec, resolve_precision, weights=home.weights if home else None, seeds=seeds)
     except (SpecError, DataError) as error:

@@ -34,6 +34,11 @@ def score_study(home: Home, study: str, data_path: str | None) -> str:
         RecordError: nothing can be scored.
     """
     found = load_study(home.root, study)
+    if found.plan.tuning is not None:
+        raise SpecError(
+            f"study {study!r} is a search, whose winner was selected; to score test, put its recipe into a grid and "
+            "run that with fresh seeds"
+        )
     written = {"noise_floor": False} | found.plan.grid  # studies from before there was such a field have no such arms
     grid = parse_grid(with_data_path(written, data_path), f"the grid of study {study!r}")
     planned = build_plan(grid, precision_of_hardware, weights=home.weights, seeds=found.plan.seeds)

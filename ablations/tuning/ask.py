@@ -34,13 +34,16 @@ class Over:
 Step = NewTrial | Promotion | Later | Over
 
 
-def next_step(tuning: Tuning, budget: TuneBudget, trials: Sequence[TrialSoFar]) -> Step:
+def next_step(
+    tuning: Tuning, budget: TuneBudget, trials: Sequence[TrialSoFar], earlier: Sequence[TrialSoFar] = ()
+) -> Step:
     """What to do now. The same trials and scores always give the same answer.
 
     Args:
         tuning: space, search and scheduler.
         budget: when to stop asking.
         trials: all so far, in their order.
+        earlier: trials of other searches to learn from.
     """
     lengths = rung_epochs(tuning.scheduler, tuning.epochs)
     running = any(trial.running for trial in trials)
@@ -51,7 +54,7 @@ def next_step(tuning: Tuning, budget: TuneBudget, trials: Sequence[TrialSoFar]) 
             return promotion
     why = spent or _enough_trials(budget, trials)
     if not why:
-        values = propose(tuning.space, tuning.search, trials, tuning.seconds)
+        values = propose(tuning.space, tuning.search, trials, tuning.seconds, earlier)
         if values is not None:
             return NewTrial(values, lengths[0])
         why = f"all {len(trials)} points of the space were tried"

@@ -23,6 +23,7 @@ from ablations.tuning.ask import Later, NewTrial, Over, next_step
 from ablations.tuning.history import Outcome, winner
 from ablations.tuning.rungs import Promotion
 from ablations.tuning.study import TuningStudy
+from ablations.tuning.warm_start import earlier_trials
 from pipeline.spec.records import HIGHER_IS_BETTER, RunRecord, Status
 from pipeline.spec.study import Arm
 from reports.page.tuning import write_tuning
@@ -41,6 +42,8 @@ class Search:
         self.records = {record.key: record for record in store.read_records(home).values()}
         self.finished = {key for key, record in self.records.items() if record.status is Status.FINISHED}
         self.over: Over | None = None
+        fingerprint, epochs = study.plan().data.fingerprint, study.tuning.epochs
+        self._earlier = earlier_trials(study.spec, home, self.records, fingerprint, epochs)
         self._ended: dict[str, Outcome] = {}
         self._epochs: dict[str, int] = {}
         for trial in study.tuning.trials:
@@ -89,7 +92,7 @@ class Search:
             history = self.study.history(self._ended)
             if sum(trial.running for trial in history) >= at_once:
                 break
-            match next_step(self.study.tuning, self.study.spec.budget, history):
+            match next_step(self.study.tuning, self.study.spec.budget, history, self._earlier):
                 case NewTrial(values, epochs):
                     arm = self.study.start(values, epochs)
                 case Promotion(number, epochs):

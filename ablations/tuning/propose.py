@@ -30,7 +30,11 @@ Space = Mapping[str, AnyRange]
 
 
 def propose(
-    space: Space, search: AnySearch, trials: Sequence[TrialSoFar], seconds: bool = False
+    space: Space,
+    search: AnySearch,
+    trials: Sequence[TrialSoFar],
+    seconds: bool = False,
+    earlier: Sequence[TrialSoFar] = (),
 ) -> dict[str, Any] | None:
     """The values to try next, unlike those of every earlier trial; None where the space is used up.
 
@@ -39,13 +43,14 @@ def propose(
         search: how to look.
         trials: all so far, in their order.
         seconds: whether less training time is an objective beside the metric.
+        earlier: trials of other searches in this space, which an estimator learns from.
     """
     tried = {_spelled(trial.values) for trial in trials}
     if isinstance(search, GridSearch):
         return next((point for point in grid_points(space, search) if _spelled(point) not in tried), None)
     number = len(trials)
     if isinstance(search, TpeSearch):
-        point = ask_tpe(space, search, trials, seconds)
+        point = ask_tpe(space, search, trials, seconds, earlier)
         if _spelled(point) not in tried:
             return point
     for attempt in range(MAX_DRAWS):

@@ -58,6 +58,7 @@ class TuneSpec(Frozen):
     base: dict[str, Any]
     space: dict[str, AnyRange] = Field(min_length=1, description="dotted path -> what may stand there")
     search: AnySearch = TpeSearch()
+    warm_start: tuple[str, ...] = Field((), description="earlier searches in this home, to learn from; tpe only")
     scheduler: AnyScheduler = NoScheduler()
     budget: TuneBudget = TuneBudget()
     objectives: Objectives = Objectives()
@@ -93,6 +94,16 @@ class TuneSpec(Frozen):
                 f"budget.trials={self.budget.trials} is less than the {size} points of the grid: raise it, lower "
                 "search.points, or use search: {kind: random}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_learns(self) -> Self:
+        if self.warm_start and not isinstance(self.search, TpeSearch):
+            raise ValueError(
+                f"warm_start: a {self.search.kind} search learns from no trial; use {{kind: tpe}}, or leave it out"
+            )
+        if self.study in self.warm_start:
+            raise ValueError(f"warm_start: {self.study!r} is this search itself, which goes on anyway; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,9 @@ Space = Mapping[str, AnyRange]
 _MAX_SEED = 2**32  # numpy's older generators, which Optuna uses, take no larger one
 
 
-def ask_tpe(space: Space, search: TpeSearch, trials: Sequence[TrialSoFar], seconds: bool) -> dict[str, Any]:
+def ask_tpe(
+    space: Space, search: TpeSearch, trials: Sequence[TrialSoFar], seconds: bool, earlier: Sequence[TrialSoFar] = ()
+) -> dict[str, Any]:
     """The values that the estimator would try next.
 
     Args:
@@ -28,6 +30,7 @@ def ask_tpe(space: Space, search: TpeSearch, trials: Sequence[TrialSoFar], secon
         search: the seed, and how many trials are drawn at random first.
         trials: all so far, in their order.
         seconds: whether less training time is an objective beside the metric.
+        earlier: of other searches, told first.
     """
     import optuna
 
@@ -39,7 +42,7 @@ def ask_tpe(space: Space, search: TpeSearch, trials: Sequence[TrialSoFar], secon
     )
     study = optuna.create_study(directions=["maximize", "minimize"] if seconds else ["maximize"], sampler=sampler)
     distributions = {path: _distribution(found) for path, found in space.items()}
-    study.add_trials([_told(space, distributions, trial, seconds) for trial in trials])
+    study.add_trials([_told(space, distributions, trial, seconds) for trial in (*earlier, *trials)])
     drawn = study.ask(distributions).params
     return {path: _value(found, drawn[path]) for path, found in space.items()}
 
