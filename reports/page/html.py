@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.analysis.arms import bare_arm
 from reports.analysis.in_depth import analyse_in_depth
 from reports.analysis.learning import analyse_learning
+from reports.analysis.rates import used_rates
 from reports.formats.text import explored_text, method_text
 from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
@@ -18,6 +19,7 @@ from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
+from reports.page.figures.rates import draw_rates, rate_table
 from reports.page.figures.schedule import draw_schedules, schedule_table
 from reports.page.final import final_scores
 from reports.page.run_links import run_links
@@ -66,6 +68,7 @@ def render(study: StudyData) -> str:
     delta = study.plan.metric.delta
     curves, bare = analyse_learning(study, scale), bare_arm(study)
     behind = None if bare is None else bare.name
+    rates = used_rates(study)
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -100,6 +103,8 @@ def render(study: StudyData) -> str:
         panels=draw_learning(curves, behind, scale),
         panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
         learning=learning_table(curves, scale),
+        rate_panels=draw_rates(rates, behind),
+        rate_table=rate_table(rates),
         schedules=draw_schedules(study.plan),
         schedule_table=schedule_table(study.plan),
         cost=draw_cost(added or analysis.declared, scale, delta),

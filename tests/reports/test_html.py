@@ -61,6 +61,7 @@ def test_sections_come_in_the_promised_order(text: str) -> None:
         "How much, and how sure",
         "Is it one lucky seed?",
         "Learning curves",
+        "Learning rates as used",
         "Speed",
         "Cost beside gain",
         "What was trained for what",
