@@ -68,6 +68,7 @@ class Answer:
     findings: tuple[Finding, ...]
     step_ratio: str  # of the time of a training step; empty where none were timed
     step_range: str
+    images_ratio: str  # trained on in all, earlier stages included; empty where the factor brings no such stage
 
 
 def answers(analysis: Analysis, scale: Scale) -> tuple[Answer, ...]:
@@ -83,6 +84,12 @@ class FirstScreen:
 
     shown: tuple[Answer, ...]
     folded: dict[str, tuple[Answer, ...]]  # label of their standing -> answers
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether a factor brings stages that train before."""
+        every = (*self.shown, *(answer for group in self.folded.values() for answer in group))
+        return any(answer.images_ratio for answer in every)
 
 
 def first_screen(found: tuple[Answer, ...]) -> FirstScreen:
@@ -123,7 +130,23 @@ def _answer(factor: str, analysis: Analysis, scale: Scale) -> Answer:
         findings=tuple(_finding(effect, scale) for effect in effects),
         step_ratio=ratio_text(ratio).partition(" ")[0] if ratio else "",
         step_range=ratio_text(ratio).partition(" ")[2] if ratio else "",
+        images_ratio=_images_ratio(effects, analysis),
     )
+
+
+def _images_ratio(effects: list[Effect], analysis: Analysis) -> str:
+    """What teachers and pretraining make of an arm's images over its reference's: a step does not show them."""
+    arms = {arm.name: arm for arm in analysis.arms}
+    for effect in effects:
+        arm, reference = arms.get(effect.treatment), arms.get(effect.reference)
+        if arm is None or reference is None or not arm.samples_with_ancestors or not reference.samples_with_ancestors:
+            continue
+        earlier = (arm.samples_with_ancestors - (arm.samples_seen or 0)) - (
+            reference.samples_with_ancestors - (reference.samples_seen or 0)
+        )
+        if earlier > 0:
+            return f"{arm.samples_with_ancestors / reference.samples_with_ancestors:.1f}x"
+    return ""
 
 
 def _finding(effect: Effect, scale: Scale) -> Finding:

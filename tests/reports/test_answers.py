@@ -64,6 +64,16 @@ def test_what_can_be_acted_on_comes_first_with_its_cost(analysis: Analysis) -> N
     assert distill.step_range.startswith("[1.4")
 
 
+def test_a_teacher_is_not_for_free(analysis: Analysis) -> None:
+    """A step of the student does not show what its teacher cost."""
+    bare, student = (next(arm for arm in analysis.arms if arm.name == name) for name in ("bare", "+distill"))
+    assert bare.samples_with_ancestors and student.samples_with_ancestors
+    expected = f"{student.samples_with_ancestors / bare.samples_with_ancestors:.1f}x"
+    found = {answer.factor: answer.images_ratio for answer in answers(analysis, scale_of("top1"))}
+    assert found == {"cosine": "", "distill": expected, "mixup": "", "progressive": "", "smoothing": ""}
+    assert expected == "2.0x", "the teacher trains as long as its student"
+
+
 def test_every_sign_and_word_is_its_own_but_for_the_two_that_help() -> None:
     assert len({standing.label for standing in Standing}) == len(Standing)
     assert len({standing.mark for standing in Standing}) == len(Standing) - 1
@@ -76,4 +86,5 @@ def test_of_many_answers_only_those_to_act_on_are_unfolded(analysis: Analysis) -
     many = found[:-1] + tuple(replace(undecided, factor=f"f{i}") for i in range(FEW))
     screen = first_screen(many)
     assert [answer.factor for answer in screen.shown] == ["cosine", "distill", "mixup", "progressive"]
+    assert screen.has_stages and not first_screen((undecided,)).has_stages
     assert {label: len(group) for label, group in screen.folded.items()} == {"undecided": FEW}
