@@ -1,7 +1,8 @@
 """Which arms are worth their training time: the front of level and cost, and how sure it is.
 
 The time of an arm is its training images over its throughput in the exclusive block, so that longer schedules count
-as well as slower steps. A teacher's own training is not in it.
+as well as slower steps. Stages that it needs, such as a teacher, count with their images; only last stages are timed, so
+these count at the arm's own speed.
 """
 
 from dataclasses import dataclass
@@ -132,10 +133,14 @@ def _num_failed(study: StudyData, arm: Arm) -> int:
 
 
 def _training_images(study: StudyData, arm: Arm) -> float | None:
-    """Mean over finished seeds; None where no record says."""
-    records = [study.finished((arm.final.stage_hash, seed)) for seed in study.plan.seeds]
-    seen = [record.cost.samples_seen for record in records if record is not None and record.cost is not None]
-    return float(np.mean(seen)) if seen and min(seen) > 0 else None
+    """Of the arm and the stages that it needs: mean over the seeds in which all finished; None where no record says."""
+    per_seed: list[float] = []
+    for seed in study.plan.seeds:
+        records = [study.finished((stage.stage_hash, seed)) for stage in arm.stages]
+        seen = [record.cost.samples_seen for record in records if record is not None and record.cost is not None]
+        if len(seen) == len(records) and min(seen) > 0:
+            per_seed.append(float(sum(seen)))
+    return float(np.mean(per_seed)) if per_seed else None
 
 
 def _score_levels(study: StudyData, arms: list[Arm], scale: Scale) -> tuple[_Levels, dict[str, int]]:

@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from pipeline.spec.records import Cost, TimingRecord
+from pipeline.spec.study import PlannedStage
 from reports.analysis.pareto import analyse_pareto
 from reports.records.load import StudyData
 from reports.results.in_depth import ParetoAnalysis
@@ -98,3 +99,21 @@ def test_without_a_block_there_is_no_front() -> None:
 def test_timed_but_not_scored_is_no_front() -> None:
     study = study_with()
     assert analyse_pareto(StudyData(study.plan, {}, study.timings, study.files)) is None
+
+
+def test_a_teacher_is_not_for_free() -> None:
+    """Its images count as well, at the speed of the student's step."""
+    study = study_with()
+    teacher = PlannedStage(name="teacher", stage_hash="teacher", spec={})
+    arms = tuple(
+        arm.model_copy(update={"stages": (teacher, *arm.stages)}) if arm.name == "close" else arm
+        for arm in study.plan.arms
+    )
+    plain = points_of(study)[1]["close"].cost
+    for seed in study.plan.seeds:
+        record = study.records["close", seed]
+        assert record.cost is not None
+        cost = record.cost.model_copy(update={"samples_seen": 3000})
+        study.records["teacher", seed] = record.model_copy(update={"stage_hash": "teacher", "cost": cost})
+    taught = StudyData(study.plan.model_copy(update={"arms": arms}), study.records, study.timings, study.files)
+    assert points_of(taught)[1]["close"].cost == pytest.approx(4 * plain)
