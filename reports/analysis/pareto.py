@@ -1,8 +1,8 @@
 """Which arms are worth their training time: the front of level and cost, and how sure it is.
 
 The time of an arm is its training images over its throughput in the exclusive block, so that longer schedules count
-as well as slower steps. Stages that it needs, such as a teacher, count with their images, at the speed of the arm, since
-only last stages are timed.
+as well as slower steps. Stages that it needs, such as a teacher, count with their images: at the speed of the arm,
+since only last stages are timed.
 """
 
 from dataclasses import dataclass
