@@ -37,7 +37,7 @@ def selection_lines(analysis: TuningAnalysis, scale: Scale) -> tuple[str, ...]:
         + (f"; the base as it was written, {_level(winner.bare, scale)}." if winner.bare is not None else ".")
     )
     if winner.effect is not None:
-        lines.append(f"Winner minus base: {winner.effect.sentence} (unequal tuning: the base was not searched for).")
+        lines.append(f"Chosen minus base: {winner.effect.sentence} (unequal tuning: the base was not searched for).")
     return tuple(lines)
 
 

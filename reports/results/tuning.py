@@ -60,7 +60,9 @@ class Winner(Frozen):
     selected: float = Field(description="the score that chose it: the best of many, so too high on average")
     fresh: Spread | None = Field(description="with fresh seeds; None before one has finished")
     bare: Spread | None = Field(description="of the base as it was written, with the same seeds")
-    effect: Effect | None = Field(description="winner minus base, judged like any factor; None before it was planned")
+    effect: Effect | None = Field(
+        description="the chosen trial minus the base, judged like any factor; None before it was planned"
+    )
 
 
 class TuningAnalysis(Frozen):

@@ -31,7 +31,7 @@ HOSTILE = (
     "</textarea></pre><iframe srcdoc='<script>parent.ran = 10</script>'></iframe>",
     "&lt;script&gt;window.ran = 11&lt;/script&gt;",
     "<base href='http://elsewhere.invalid/'>",
-    "<meta http-equiv=refresh content='0;url=http://elsewhere.invalid/'>",
+    "<meta http-equiv=refresh content='60;url=http://elsewhere.invalid/'>",
     "`${window.ran = 12}`",
     "<a href='data:text/html,x' id=main>x</a><form action=//elsewhere.invalid><input name=attributes>",
 )
