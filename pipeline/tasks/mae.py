@@ -4,24 +4,20 @@ He et al. 2022, arXiv:2111.06377. The encoder's position embedding is timm's, wh
 decoder's is fixed (sines and cosines of both axes).
 """
 
-from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.spec.errors import SpecError
-from pipeline.spec.training import TrainingFields
-from pipeline.tasks.base import Peers, Pretraining, PretrainingNet, freeze_unreached
-from pipeline.tasks.patches import drawn_mask, grid_fault, masked_mean, normalized, patches_of
-from pipeline.types import Batch, LossFn, LossTerms
+from pipeline.tasks.base import PretrainingNet, freeze_unreached
+from pipeline.tasks.patches import MaskedPatches
 
 HEAD_WIDTH = 32  # of the decoder's attention: 512 / 16 in the paper
 
 
-class Mae(Pretraining):
+class Mae(MaskedPatches):
     """Hidden patches, painted from the visible ones; the mean squared error counts on hidden patches only."""
 
     kind: Literal["mae"] = "mae"
@@ -32,29 +28,11 @@ class Mae(Pretraining):
     decoder_dim: int = Field(128, ge=HEAD_WIDTH, le=1024, multiple_of=HEAD_WIDTH)
     decoder_depth: int = Field(2, ge=1, le=12)
 
-    def fault(self, training: TrainingFields) -> str | None:  # noqa: D102 - as its base
-        return super().fault(training) or grid_fault(self.kind, training.data.image_size_px, self.patch_px)
-
     def network(self, plain: nn.Module, image_size_px: int) -> nn.Module:  # noqa: D102 - as its base
         return MaeNet(plain, self, image_size_px)
 
-    def prepare(self, batch: Batch, rng: np.random.Generator) -> Batch:  # noqa: D102 - as its base
-        return replace(batch, mask=drawn_mask(rng, batch.images, self.patch_px, self.mask_frac))
-
-    def forward(self, network: nn.Module, batch: Batch) -> Tensor:  # noqa: D102 - as its base
-        return network(batch.images, batch.mask)
-
-    def loss_fn(self, peers: Peers) -> LossFn:  # noqa: D102 - as its base
-        del peers  # each image counts for itself
-
-        def loss(outputs: Tensor, batch: Batch) -> LossTerms:
-            target = patches_of(batch.images, self.patch_px)
-            if self.normalize_patches:
-                target = normalized(target)
-            assert batch.mask is not None, "prepare has drawn one"
-            return {"hidden_patches": masked_mean((outputs - target).square(), batch.mask)}
-
-        return loss
+    def error(self, difference: Tensor) -> Tensor:  # noqa: D102 - as its base
+        return difference.square()
 
 
 class MaeNet(PretrainingNet):

@@ -1,8 +1,14 @@
-"""Square patches of images: cut, hidden at random, and compared with a reconstruction. Shared by masked tasks."""
+"""Square patches of images: cut, hidden at random, and compared with a reconstruction. What masked tasks share."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from pipeline.spec.training import TrainingFields
+from pipeline.tasks.base import Peers, Pretraining
+from pipeline.types import Batch, LossFn, LossTerms
 
 EPSILON = 1e-6  # of the variance inside a patch: that of He et al. 2022 (arXiv:2111.06377), section 4
 
@@ -48,3 +54,36 @@ def drawn_mask(rng: np.random.Generator, images: Tensor, patch_px: int, mask_fra
     """[N, P] bool on the images' device, drawn on the host, so that a CPU and a GPU hide the same patches."""
     num_patches = (images.shape[-2] // patch_px) * (images.shape[-1] // patch_px)
     return torch.from_numpy(random_mask(rng, len(images), num_patches, mask_frac)).to(images.device)
+
+
+class MaskedPatches(Pretraining):
+    """Patches that the network does not see, restored by it; only they count."""
+
+    patch_px: int
+    mask_frac: float
+    normalize_patches: bool
+
+    def error(self, difference: Tensor) -> Tensor:
+        """What a pixel's difference from its target costs, element by element."""
+        raise NotImplementedError
+
+    def fault(self, training: TrainingFields) -> str | None:  # noqa: D102 - as its base
+        return super().fault(training) or grid_fault(self.kind, training.data.image_size_px, self.patch_px)
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Batch:  # noqa: D102 - as its base
+        return replace(batch, mask=drawn_mask(rng, batch.images, self.patch_px, self.mask_frac))
+
+    def forward(self, network: nn.Module, batch: Batch) -> Tensor:  # noqa: D102 - as its base
+        return network(batch.images, batch.mask)
+
+    def loss_fn(self, peers: Peers) -> LossFn:  # noqa: D102 - as its base
+        del peers  # each image counts for itself
+
+        def loss(outputs: Tensor, batch: Batch) -> LossTerms:
+            target = patches_of(batch.images, self.patch_px)
+            if self.normalize_patches:
+                target = normalized(target)
+            assert batch.mask is not None, "prepare has drawn one"
+            return {"hidden_patches": masked_mean(self.error(outputs - target), batch.mask)}
+
+        return loss

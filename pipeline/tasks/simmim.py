@@ -3,23 +3,19 @@
 Xie et al. 2022, arXiv:2111.09886. Hidden pixels get one learned colour, since a convolution has no tokens to drop.
 """
 
-from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.spec.errors import SpecError
-from pipeline.spec.training import TrainingFields
-from pipeline.tasks.base import Peers, Pretraining, PretrainingNet, freeze_unreached
-from pipeline.tasks.patches import drawn_mask, grid_fault, masked_mean, normalized, patches_of
-from pipeline.types import Batch, LossFn, LossTerms
+from pipeline.tasks.base import PretrainingNet, freeze_unreached
+from pipeline.tasks.patches import MaskedPatches, patches_of
 
 
-class SimMim(Pretraining):
+class SimMim(MaskedPatches):
     """Hidden patches, restored from what is around them; the mean absolute error counts on hidden patches only."""
 
     kind: Literal["simmim"] = "simmim"
@@ -28,29 +24,11 @@ class SimMim(Pretraining):
     mask_frac: float = Field(0.6, gt=0, lt=1, description="share of the patches that is hidden; the paper: 0.6")
     normalize_patches: bool = Field(False, description="restore each patch with mean 0 and variance 1")
 
-    def fault(self, training: TrainingFields) -> str | None:  # noqa: D102 - as its base
-        return super().fault(training) or grid_fault(self.kind, training.data.image_size_px, self.patch_px)
-
     def network(self, plain: nn.Module, image_size_px: int) -> nn.Module:  # noqa: D102 - as its base
         return SimMimNet(plain, self.patch_px, image_size_px)
 
-    def prepare(self, batch: Batch, rng: np.random.Generator) -> Batch:  # noqa: D102 - as its base
-        return replace(batch, mask=drawn_mask(rng, batch.images, self.patch_px, self.mask_frac))
-
-    def forward(self, network: nn.Module, batch: Batch) -> Tensor:  # noqa: D102 - as its base
-        return network(batch.images, batch.mask)
-
-    def loss_fn(self, peers: Peers) -> LossFn:  # noqa: D102 - as its base
-        del peers  # each image counts for itself
-
-        def loss(outputs: Tensor, batch: Batch) -> LossTerms:
-            target = patches_of(batch.images, self.patch_px)
-            if self.normalize_patches:
-                target = normalized(target)
-            assert batch.mask is not None, "prepare has drawn one"
-            return {"hidden_patches": masked_mean((outputs - target).abs(), batch.mask)}
-
-        return loss
+    def error(self, difference: Tensor) -> Tensor:  # noqa: D102 - as its base
+        return difference.abs()
 
 
 class SimMimNet(PretrainingNet):
