@@ -52,9 +52,7 @@ class Finding:
 
     place: str
     numbers: str
-    verdict: str
     sentence: str
-    detail: str
     tone: Tone
     notes: tuple[str, ...]
 
@@ -154,9 +152,7 @@ def _finding(effect: Effect, scale: Scale) -> Finding:
     return Finding(
         place=place(effect.context),
         numbers="" if numbers in effect.sentence else numbers,
-        verdict=str(effect.verdict),
         sentence=effect.sentence,
-        detail=effect.detail,
         tone=tone_of(effect),
         notes=effect.notes,
     )
