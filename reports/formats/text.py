@@ -50,6 +50,12 @@ class VerdictRow:
         )
 
     @property
+    def stacked_cells(self) -> tuple[str, ...]:
+        """In the order of `stacked_columns`: two lines in a narrow terminal, the verdict below its numbers."""
+        stacked = (f"{place.numbers}\n{place.verdict}".rstrip() for place in self.places)
+        return (self.factor, *stacked, self.step_cost.replace(" [", "\n["))
+
+    @property
     def has_place(self) -> bool:
         """Whether it was judged in a context that has a column."""
         return any(place.verdict for place in self.places)
@@ -73,6 +79,11 @@ def columns(analysis: Analysis) -> tuple[str, ...]:
 def short_columns(analysis: Analysis) -> tuple[str, ...]:
     """Of the verdict table in a terminal: each context with its verdict."""
     return ("factor", *(column for context in _columned(analysis) for column in (context, "verdict")), "step cost")
+
+
+def stacked_columns(analysis: Analysis) -> tuple[str, ...]:
+    """Of the verdict table in a narrow terminal: each context in one column."""
+    return ("factor", *_columned(analysis), "step cost")
 
 
 def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
