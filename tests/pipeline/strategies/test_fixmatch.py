@@ -85,7 +85,7 @@ def test_without_unlabelled_images_it_cannot_be() -> None:
 def test_the_share_of_sure_images_is_a_curve_of_its_own(lab: Lab) -> None:
     """One point an epoch, no part of the loss; between what thresholds out of reach and below chance give."""
     series = {}
-    for threshold in (0.05, 0.3, 0.99999):
+    for threshold in (0.05, 0.15, 0.99999):
         result = lab.train(digits_stage(example("fixmatch") | {"threshold": threshold}, data=HALF))
         series[threshold] = result.curves.series["train/fixmatch_sure_share"]
         terms = [result.curves.series[f"train/{name}"] for name in ("cross_entropy", "fixmatch")]
@@ -93,7 +93,7 @@ def test_the_share_of_sure_images_is_a_curve_of_its_own(lab: Lab) -> None:
         assert list(result.curves.series["train/loss"]) == pytest.approx(sums, rel=1e-5)
     assert series[0.05] == (1.0, 1.0, 1.0)
     assert series[0.99999] == (0.0, 0.0, 0.0)
-    assert 0 < sum(series[0.3]) < 3
+    assert 0 < sum(series[0.15]) < 3, series[0.15]
 
 
 def test_the_share_is_the_mean_over_the_steps_since_it_was_asked() -> None:
