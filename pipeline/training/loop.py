@@ -141,6 +141,7 @@ def train_network(
         for plan_e in setup.plans[first_epoch:]:
             epoch = plan_e.epoch
             sums = train_epoch(setup, plan_e, feed, history, team)
+            readings = setup.chain.readings()
             eval_start = time.perf_counter()
             kept = kept_model(setup, epoch, team)
             examined = examiner.examine(kept, feed, epoch)
@@ -150,7 +151,8 @@ def train_network(
             history.samples_seen += setup.num_steps[epoch] * plan_e.images_per_step
             losses = sums.means(team, setup.num_steps[epoch])
             val = {f"val/{name}": value for name, value in examined.metrics.items()}
-            history.add_epoch(epoch, plan_e.image_size_px, {f"train/{k}": v for k, v in losses.items()} | val)
+            train = {f"train/{name}": value for name, value in {**losses, **team.mean(readings)}.items()}
+            history.add_epoch(epoch, plan_e.image_size_px, train | val)
             history.log.append(
                 f"epoch {epoch + 1}/{budget.epochs} {plan_e.image_size_px}px loss {losses['loss']:.4f} val "
                 f"{' '.join(f'{name} {value:.4f}' for name, value in examined.metrics.items())} "

@@ -1,6 +1,6 @@
 """The verdict table as rows, Markdown and JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -93,8 +93,8 @@ def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
     return tuple(_row(analysis, every, factor, scale) for factor in dict.fromkeys(effect.factor for effect in every))
 
 
-def to_markdown(analysis: Analysis) -> str:
-    """A table to paste into an issue or a README, with what it rests on."""
+def to_markdown(analysis: Analysis, notes: Sequence[str] = ()) -> str:
+    """A table to paste into an issue or a README, with what it rests on; `notes` come last."""
     lines = [
         f"## {analysis.question or analysis.study}",
         "",
@@ -106,7 +106,7 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{escape(analysis.recipe_to_keep.sentence)}**",
     ]
-    lines.extend(f"\n{escape(remark)}" for remark in remarks(analysis))
+    lines.extend(f"\n{escape(remark)}" for remark in (*remarks(analysis), *notes))
     return "\n".join(lines) + "\n"
 
 
