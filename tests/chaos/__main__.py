@@ -29,7 +29,7 @@ def main() -> int:
     """Exit code 1: a promise was not kept, or too little was broken to tell."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
-    options.add_argument("--rounds", type=int, default=4)
+    options.add_argument("--rounds", type=int, default=2)
     options.add_argument("--folder", type=Path, help="kept afterwards; default: a temporary one")
     options.add_argument("--page", type=Path, default=PAGE)
     asked = options.parse_args()

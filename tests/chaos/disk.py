@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SIZE_MB = 160  # a home of the study takes 12; four are on it at the end
+SIZE_MB = 160  # a home of the study takes 12; all of them are on it at the end
 
 
 @contextmanager

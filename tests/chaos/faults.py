@@ -11,7 +11,7 @@ from tests.chaos.server import Server
 from tests.chaos.target import Target
 
 APPEARS_S = 120.0  # within which a process that Ray is starting again is there
-HOLD_S = 12.0  # a lock or a full disk lasts; MLflow waits 5 s for a lock
+HOLD_S = 8.0  # a lock, a full disk or the absence of a server lasts; MLflow waits 5 s for a lock
 GRACE_S = 20.0  # between SIGTERM and SIGKILL; a cloud gives 30 s or more
 FILLER = "filler"  # beside the home, on its disk
 INTERRUPTED, INPUT, FAILED = 130, 2, 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ablations.records.home import Home
 from tests.chaos.faults import Fault, NotInjected
-from tests.chaos.outcome import lost_or_torn, other_numbers
+from tests.chaos.outcome import lost_or_torn, not_shown, other_numbers
 from tests.chaos.schedule import Round
 from tests.chaos.server import Server
 from tests.chaos.target import PATIENCE_S, Snapshot, Target
@@ -70,6 +70,9 @@ def run_round(drawn: Round, grid: Path, homes: Path, folder: Path, undisturbed: 
                     outcome.broken.append(f"{moment.fault.name}: exit code {code}\n{target.log()[-1500:]}")
         _finish(target, outcome)
         outcome.broken += lost_or_torn(target, snapshots) + other_numbers(target, undisturbed)
+        if server:
+            server.wait()
+        outcome.broken += not_shown(target)
         outcome.retried = target.home.records.read_bytes().count(b'"status":"failed"')
     finally:
         target.stop()

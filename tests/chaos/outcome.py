@@ -76,6 +76,16 @@ def other_numbers(target: Target, undisturbed: Target) -> list[str]:
     return faults + [f"the report differs at {line}" for line in found[:5]]
 
 
+def not_shown(target: Target) -> list[str]:
+    """What MLflow lacks after `ablate sync`: a second one must find every run shown already."""
+    runs = len(_planned(target))
+    for wanted in ("", f" 0 runs added, 0 replaced, {runs} shown already, 0 planned"):
+        done = target.ablate("sync")
+        if done.returncode or wanted not in done.stdout:
+            return [f"ablate sync ended with {done.returncode}: {done.stdout.strip()}{done.stderr[-500:].strip()}"]
+    return []
+
+
 def _planned(target: Target) -> set[RunId]:
     return {(run.stage_hash, run.seed) for run in study_runs(read_plan(target.home, STUDY))}
 

@@ -17,9 +17,9 @@ INTRO = """\
 
 Written by `make chaos`, which breaks a real study at random moments, starts it again as a person would, and compares
 what is left with the same study undisturbed. After each fault it is checked that no finished run is lost, changed or
-trained twice, that no record is half-written, that no process outlives its driver, and that the answer of
-`ablate report --format json` is the undisturbed one, number for number (CPU, equal threads, but for what a clock says),
-while no two seeds of an arm agree.
+trained twice, that no record is half-written, that no process outlives its driver, that MLflow shows every run after
+`ablate sync`, and that the answer of `ablate report --format json` is the undisturbed one, number for number (CPU,
+equal threads, but for what a clock says), while no two seeds of an arm agree.
 """
 
 

@@ -24,9 +24,10 @@ class Server:
         self._folder = folder
         self.address = f"http://127.0.0.1:{self._port}"
         self.start()
+        self.wait()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, with what it had; it answers some seconds later."""
         command = [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)),
             *("--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder}/server.db"),
@@ -41,6 +42,9 @@ class Server:
                 env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Until it answers."""
         deadline = time.monotonic() + STARTS_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
