@@ -10,7 +10,6 @@ from reports.formats.markdown import escape, table_lines
 from reports.formats.waiting_text import waiting_lines
 from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
-from reports.stats.estimate import Method
 from reports.stats.verdict import Q_LEVEL, Verdict
 from reports.wording import level_text, place, range_text
 
@@ -175,8 +174,9 @@ def method_text(analysis: Analysis) -> str:
     """The method that judged, and the one for weighted sums where both kinds were planned."""
     if analysis.headline is None:
         return "no test at one seed"
-    mixed = analysis.headline is not Method.POOLED and any(effect.weights for effect in analysis.declared)
-    return f"{analysis.headline}{f' ({Method.POOLED} for averages over arms)' if mixed else ''}"
+    averages = next((effect.method for effect in analysis.declared if effect.weights and effect.method), None)
+    mixed = averages not in (None, analysis.headline)
+    return f"{analysis.headline}{f' ({averages} for averages over arms)' if mixed else ''}"
 
 
 def explored_text(analysis: Analysis) -> tuple[str, ...]:
