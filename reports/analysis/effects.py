@@ -18,7 +18,9 @@ from reports.analysis.estimates import Contrast, Family, estimate_all, make_cont
 from reports.analysis.rulings import Bench
 from reports.analysis.two_stages import first_stage, with_first_spread
 from reports.records.load import StudyData
-from reports.results.study import Completeness, CostRatio, Effect, Expectation, MethodResult, Range
+from reports.results.completeness import Completeness
+from reports.results.effect import CostRatio, Effect, Expectation, MethodResult
+from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Interval, Method
 from reports.stats.headline import degrees_of_freedom, headline_method
@@ -199,6 +201,7 @@ class _Court:
             "method": chosen.method,
             "df": chosen.df,
             "mde": evidence.smallest_detectable,
+            "standard_error": chosen.standard_error,
             "sd": chosen.sd,
         }
         effect = effect.model_copy(update=update)
