@@ -188,7 +188,7 @@ def validate(grid: GridArgument, data: DataOption = None) -> None:
     spec = first_rung(_load(grid, data))
     planned = _plan(grid, spec, lambda precision: precision)
     conditions = _plan_conditions(grid, spec, planned, lambda precision: precision)
-    num_runs = len(planned.runs) + sum(len(one.planned.runs) - one.num_shared for one in conditions)
+    num_runs = len(planned.runs) + sum(len(one.planned.runs) - len(one.shared) for one in conditions)
     under = f" under {len(conditions)} conditions and its own" if conditions else ""
     _print(f"{grid}: fine. {len(planned.plan.arms)} arms{under}, {num_runs} training runs")
     for line in finding_lines(planned.plan):

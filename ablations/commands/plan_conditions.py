@@ -20,7 +20,7 @@ def conditions_lines(planned: Planned, conditions: Sequence[PlannedCondition], h
     costs = [_cost(one, home) for one in conditions]
     lines = [
         f"condition {one.condition.name}: {len(one.planned.runs)} runs"
-        + (f", {one.num_shared} of them shared" if one.num_shared else "")
+        + (f", {len(one.shared)} of them shared" if one.shared else "")
         + (f", {cost.finished} finished" if cost.finished else "")
         + f"; about {duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}"
         + f" (study {one.condition.study})"
@@ -59,7 +59,7 @@ def conditions_json(planned: Planned, conditions: Sequence[PlannedCondition], ho
                     "unique": len(one.planned.runs),
                     "finished": cost.finished,
                     "pending": cost.pending,
-                    "shared": one.num_shared,
+                    "shared": len(one.shared),
                 },
                 "seconds_on_lanes": cost.one_after_another_s / lanes,
             }

@@ -17,7 +17,7 @@ class PlannedCondition:
     condition: Condition
     grid: GridSpec
     planned: Planned
-    num_shared: int  # of its runs, those that the study itself or an earlier condition has too
+    shared: frozenset[str]  # keys of its runs that the study itself or an earlier condition has too
 
 
 def plan_conditions(
@@ -40,7 +40,7 @@ def plan_conditions(
     for one in condition_grids(grid):
         under = build(one)
         keys = {run.key for run in under.runs}
-        found.append(PlannedCondition(one.condition, one.grid, under, len(keys & known)))
+        found.append(PlannedCondition(one.condition, one.grid, under, frozenset(keys & known)))
         known |= keys
     if len(known) > grid.max_runs:
         raise SpecError(

@@ -36,12 +36,15 @@ def run_conditions(
     total, under = first, []
     for number, one in enumerate(conditions, start=1):
         if total.interrupted:
-            left = len(one.planned.runs) - len(finished_keys(home, one.planned))
+            keys = {run.key for run in one.planned.runs} - one.shared
+            left = len(keys - finished_keys(home, one.planned))
             total = replace(total, counts=_sum(total.counts, {State.PENDING.value: left}))
             continue
         say(f"condition {one.condition.name} ({number} of {len(conditions)}; study {one.condition.study})")
         under.append(run_study(one.planned, home, one.grid.resources))
+        twice = len(one.shared & finished_keys(home, one.planned))
         total = _together(total, under[-1])
+        total = replace(total, counts=_sum(total.counts, {State.FINISHED.value: -twice}))
     if all(outcome.already_done for outcome in under):
         return total
     connect()

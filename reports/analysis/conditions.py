@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.spec.study import Condition
 from reports.analysis.arms import bare_arm
 from reports.analysis.completeness import assess_completeness
+from reports.analysis.condition_words import sentence, summary
 from reports.analysis.effects import judge
 from reports.analysis.estimates import score
 from reports.analysis.unassessed import unassessed
@@ -80,7 +81,9 @@ def under_conditions(study: StudyData, effects: tuple[Effect, ...]) -> UnderCond
             for effect in declared
         ),
         num_compared=sum(pair.change is not None for pair in pairs),
-        sentence=_summary(pairs, found, scale, plan.metric.delta),
+        sentence=summary(
+            [(pair.own.factor, one) for pair, one in zip(pairs, found, strict=True)], scale, plan.metric.delta
+        ),
     )
 
 
@@ -134,7 +137,7 @@ def _there(pair: _Pair, q: float, scale: Scale, delta: float) -> EffectThere:
         )
     limits = found.interval(LEVEL)
     detectable = smallest_effect(found.sd, found.num_seeds, found.df)
-    ruling = _rule(pair.own, there, found, q, delta)
+    ruling = _rule(pair.own, there, found, q, scale, delta)
     return EffectThere(
         condition=pair.condition.name,
         effect=there,
@@ -145,11 +148,11 @@ def _there(pair: _Pair, q: float, scale: Scale, delta: float) -> EffectThere:
         df=found.df,
         detectable=detectable,
         change=ruling,
-        sentence=_sentence(ruling, pair.own, there, found, detectable, scale, delta),
+        sentence=sentence(ruling, pair.own, there, found.effect, detectable, scale, delta),
     )
 
 
-def _rule(own: Effect, there: Effect, found: Estimate, q: float, delta: float) -> Change:
+def _rule(own: Effect, there: Effect, found: Estimate, q: float, scale: Scale, delta: float) -> Change:
     if tost(found, delta).within:
         return Change.HOLDS
     if q >= Q_LEVEL or 0 in found.interval(LEVEL):
@@ -157,7 +160,22 @@ def _rule(own: Effect, there: Effect, found: Estimate, q: float, delta: float) -
     one, other = _side(own), _side(there)
     if one * other < 0:
         return Change.REVERSES
-    return Change.DIFFERS if _standing(own.verdict) == _standing(there.verdict) else Change.FLIPS
+    return Change.FLIPS if _flips(own.verdict, there.verdict, scale.gain(found.effect)) else Change.DIFFERS
+
+
+def _flips(own: Verdict, there: Verdict, gain: float) -> bool:
+    """Whether the difference goes the way the verdict went: what gains more there is not refuted by more noise.
+
+    Args:
+        own: in the study itself.
+        there: under the condition.
+        gain: of the effect there over the effect in the study itself, above 0 when better.
+    """
+    if own.helps:
+        return gain < 0 and not there.helps
+    if own.hurts:
+        return gain > 0 and not there.hurts
+    return (gain > 0 and there.helps) or (gain < 0 and there.hurts)
 
 
 def _side(effect: Effect) -> int:
@@ -165,64 +183,6 @@ def _side(effect: Effect) -> int:
     if effect.ci95 is None or effect.ci95.low <= 0 <= effect.ci95.high:
         return 0
     return 1 if effect.ci95.low > 0 else -1
-
-
-def _standing(verdict: Verdict) -> str:
-    """What a verdict tells a reader to do; those that decide nothing are alike."""
-    if verdict.helps:
-        return "helps"
-    if verdict.hurts:
-        return "hurts"
-    return "leave it" if verdict is Verdict.NO_MEANINGFUL_DIFFERENCE else "undecided"
-
-
-def _sentence(
-    ruling: Change, own: Effect, there: Effect, found: Estimate, detectable: float, scale: Scale, delta: float
-) -> str:
-    better, worse = "better with it", "worse with it"
-    match ruling:
-        case Change.HOLDS:
-            return f"holds: the same within ±{scale.size(delta)}"
-        case Change.REVERSES:
-            up = scale.gain(there.estimate or 0.0) > 0
-            here, before = (better, worse) if up else (worse, better)
-            return f"reverses: {here} there, {before} in the study itself"
-        case Change.FLIPS | Change.DIFFERS:
-            more = "more" if scale.gain(found.effect) > 0 else "less"
-            if ruling is Change.DIFFERS:
-                return f"differs in size: worth {more} there"
-            return f"flips: worth {more} there: {there.verdict}, but {own.verdict} in the study itself"
-        case _:
-            other = f"another verdict, but {ruling}" if _standing(own.verdict) != _standing(there.verdict) else ruling
-            if detectable <= delta:
-                return f"{other}; it could have detected {scale.size(delta)}"
-            return f"{other}: could only detect ≥ {scale.value(detectable)}{scale.suffix}"
-
-
-def _summary(pairs: list[_Pair], found: list[EffectThere], scale: Scale, delta: float) -> str:
-    tested = sum(pair.change is not None for pair in pairs)
-    if not tested:
-        return "No effect can be held beside itself under another condition yet."
-    supported = [(pair, one) for pair, one in zip(pairs, found, strict=True) if one.change.supported]
-    flips = [both for both in supported if both[1].change is not Change.DIFFERS]
-    holds = sum(one.change is Change.HOLDS for one in found)
-    counted = f"{tested} difference{'' if tested == 1 else 's'} to the study itself"
-    names = "; ".join(f"{pair.own.factor} under {one.condition}: {one.sentence}" for pair, one in supported)
-    stands = f"{len(supported)} of {counted} stand{'s' if len(supported) == 1 else ''} out (BH at q = {Q_LEVEL:g})"
-    head = f"{len(flips)} verdict{'' if len(flips) == 1 else 's'} flip{'s' if len(flips) == 1 else ''}"
-    head = head if flips else "No verdict is shown to flip"
-    parts = [f"{head}: {stands}{f': {names}' if names else ''}."]
-    if holds:
-        parts.append(f"{holds} hold{'s' if holds == 1 else ''} within ±{scale.size(delta)}.")
-    other = sum(one.sentence.startswith("another verdict") for one in found)
-    if other:
-        parts.append(
-            f"{other} verdict{' reads' if other == 1 else 's read'} otherwise under a condition without evidence that "
-            "the effect does: by itself that says nothing."
-        )
-    if missing := len(pairs) - tested:
-        parts.append(f"{missing} not assessed.")
-    return " ".join(parts)
 
 
 def _state(condition: Condition, study: StudyData | None) -> ConditionState:

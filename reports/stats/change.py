@@ -3,6 +3,12 @@
 from reports.stats.estimate import Estimate
 
 
+def satterthwaite_df(one: Estimate, other: Estimate) -> float:
+    """Degrees of freedom of the sum or difference of two estimates, at least one of them with spread."""
+    own, others = one.standard_error**2, other.standard_error**2
+    return (own + others) ** 2 / (own**2 / one.df + others**2 / other.df)
+
+
 def change(one: Estimate, other: Estimate) -> Estimate:
     """The other estimate minus this one.
 
@@ -16,12 +22,10 @@ def change(one: Estimate, other: Estimate) -> Estimate:
         one: with spread.
         other: with spread, on the same scale.
     """
-    own, others = one.standard_error**2, other.standard_error**2
-    df = (own + others) ** 2 / (own**2 / one.df + others**2 / other.df)
     return Estimate(
         method=one.method,
         effect=other.effect - one.effect,
-        standard_error=(own + others) ** 0.5,
-        df=df,
+        standard_error=(one.standard_error**2 + other.standard_error**2) ** 0.5,
+        df=satterthwaite_df(one, other),
         num_seeds=min(one.num_seeds, other.num_seeds),
     )

@@ -80,9 +80,10 @@ def test_a_run_that_conditions_share_is_planned_once() -> None:
     factors = {"distill": {"recipes": [DISTILL["recipes"][0] | {"epochs": 2}]}}
     spec = with_conditions({"model": CONDITIONS["model"]}, factors=factors)
     (wide,) = planned(spec)
-    assert wide.num_shared == len(spec.seeds)
+    assert len(wide.shared) == len(spec.seeds)
     own = {run.key for run in plan_of(spec).runs}
     assert {run.stage.name for run in wide.planned.runs if run.key in own} == {"teacher"}
+    assert wide.shared <= own
 
 
 def test_the_plan_says_runs_and_time_of_each_and_what_change_can_be_seen(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,9 +45,8 @@ def under(study: StudyData, condition: Condition, gains: Gains, luck: float = 0.
     arms = []
     for arm in study.plan.arms:
         key = content_hash([condition.name, arm.final.stage_hash])
-        arms.append(
-            arm.model_copy(update={"stages": (*arm.stages[:-1], arm.final.model_copy(update={"stage_hash": key}))})
-        )
+        final = arm.final.model_copy(update={"stage_hash": key})
+        arms.append(arm.model_copy(update={"stages": (*arm.stages[:-1], final)}))
         for seed in study.plan.seeds:
             record = study.records[arm.final.stage_hash, seed]
             top1 = record.metrics["val/top1"] + (gains(arm.factors) + rng.normal(0, luck)) / 100
@@ -96,9 +96,9 @@ def test_a_difference_is_welchs_t_on_the_effects_of_both_studies(alone: StudyDat
     def differences(data: StudyData) -> list[float]:
         keys = [data.plan.arm(name).final.stage_hash for name in ("+cosine", "bare")]
         tops = [[100 * data.records[key, seed].metrics["val/top1"] for seed in data.plan.seeds] for key in keys]
-        return list(np.subtract(*tops))
+        return list(np.subtract(tops[0], tops[1]))
 
-    welch = stats.ttest_ind(differences(other), differences(study), equal_var=False)
+    welch: Any = stats.ttest_ind(differences(other), differences(study), equal_var=False)
     assert found.p == pytest.approx(welch.pvalue) and found.df == pytest.approx(welch.df)
     limits = welch.confidence_interval(0.95)
     assert found.difference_ci95 is not None
@@ -113,10 +113,8 @@ def test_a_verdict_that_turns_round_reverses_and_another_one_does_not(alone: Stu
     assert cosine.sentence == "reverses: worse with it there, better with it in the study itself"
     assert cosine.effect is not None and cosine.effect.verdict.hurts
     assert distill.change in (Change.NO_EVIDENCE, Change.HOLDS)
-    assert re.match(
-        r"\d verdicts? flips?: \d of 10 differences to the study itself stands? out \(BH at q = 0.1\): ", found.sentence
-    )
-    assert "cosine under data=half: reverses" in found.sentence
+    assert re.match(r"\d verdicts? flips?: \d of 10 differences to the study itself stands? out", found.sentence)
+    assert "cosine under data=half reverses: worse" in found.sentence
 
 
 def test_a_gain_that_is_gone_flips_and_one_that_is_larger_differs_in_size(alone: StudyData) -> None:
@@ -131,22 +129,28 @@ def test_a_gain_that_is_gone_flips_and_one_that_is_larger_differs_in_size(alone:
     assert found.sentence.startswith("1 verdict flips: 2 of 10 differences")
 
 
+def test_what_is_worth_more_there_is_not_called_a_flip_for_its_noise(alone: StudyData) -> None:
+    # The bare runs of this luck are poor, so that all seems worth more; what is added to them is more doubtful too.
+    found = there(found_in(asked_under(alone, under(alone, HALF, no_gain, luck=1.5, salt=8))), "mixup")
+    assert found.effect is not None and found.effect.verdict is Verdict.SUGGESTIVE
+    assert (found.change, found.sentence) == (Change.DIFFERS, "differs in size: worth more there")
+
+
 def test_another_verdict_alone_is_no_evidence(alone: StudyData) -> None:
     found = found_in(asked_under(alone, under(alone, HALF, no_gain, luck=4.0)))
     cosine = there(found, "cosine")
-    assert cosine.effect is not None and cosine.effect.verdict is Verdict.TOO_NOISY
+    assert cosine.effect is not None and cosine.effect.verdict in (Verdict.SUGGESTIVE, Verdict.TOO_NOISY)
     assert cosine.change is Change.NO_EVIDENCE and cosine.detectable is not None
     assert cosine.sentence == (
         f"another verdict, but no evidence that it differs: could only detect ≥ {cosine.detectable:.2f} pt"
     )
     assert found.sentence.startswith("No verdict is shown to flip: 0 of 10 differences")
-    assert "without evidence that the effect does: by itself that says nothing." in found.sentence
+    assert "without evidence that the effect differs: by itself that says nothing." in found.sentence
 
 
 def test_an_effect_that_is_the_same_within_delta_holds(alone: StudyData) -> None:
-    wide = replace(
-        alone, plan=alone.plan.model_copy(update={"metric": alone.plan.metric.model_copy(update={"delta": 3.0})})
-    )
+    metric = alone.plan.metric.model_copy(update={"delta": 3.0})
+    wide = replace(alone, plan=alone.plan.model_copy(update={"metric": metric}))
     found = found_in(asked_under(wide, under(wide, HALF, no_gain)))
     assert there(found, "cosine").change is Change.HOLDS
     assert there(found, "cosine").sentence == "holds: the same within ±3 pt"
@@ -177,9 +181,8 @@ def test_a_lower_metric_is_worth_more_where_it_falls_further(alone: StudyData) -
     key = other.plan.arm("+cosine").final.stage_hash
     for seed in study.plan.seeds:
         record = other.records[key, seed]
-        other.records[key, seed] = record.model_copy(
-            update={"metrics": record.metrics | {"val/nll": record.metrics["val/nll"] - 1}}
-        )
+        metrics = record.metrics | {"val/nll": record.metrics["val/nll"] - 1}
+        other.records[key, seed] = record.model_copy(update={"metrics": metrics})
     found = there(found_in(asked_under(study, other)), "cosine")
     assert found.difference is not None and found.difference < 0
     assert "worth more there" in found.sentence
@@ -204,9 +207,8 @@ def test_every_format_says_it(alone: StudyData) -> None:
         assert "no evidence that it works differently" in answer
     assert page.count('class="forest"') >= 10, "each effect has its own"
     lines = sentence_lines(analysis)
-    assert lines[-1].startswith("Does the verdict hold? ") and any(
-        "cosine, added to bare under data=half: -" in line for line in lines
-    )
+    assert lines[-1].startswith("Does the verdict hold? ")
+    assert any(line.startswith("cosine, added to bare under data=half: -") for line in lines)
     found = json.loads(to_json(analysis))["under_conditions"]
     assert found["conditions"][0]["study"] == HALF.study
     assert found["effects"][0]["there"][0]["change"] == "reverses"

@@ -1,5 +1,7 @@
 """The difference of two independent estimates, beside scipy's Welch test and the equal-variance case."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,7 +16,7 @@ THERE = np.array([-0.31, 0.42, 1.10])
 
 def test_of_two_paired_effects_it_is_scipys_welch_test() -> None:
     found = change(paired_effect(HERE), paired_effect(THERE))
-    welch = stats.ttest_ind(THERE, HERE, equal_var=False)
+    welch: Any = stats.ttest_ind(THERE, HERE, equal_var=False)
     assert found.effect == pytest.approx(THERE.mean() - HERE.mean())
     assert found.p == pytest.approx(welch.pvalue) and found.df == pytest.approx(welch.df)
     limits, expected = found.interval(0.95), welch.confidence_interval(0.95)
