@@ -45,24 +45,24 @@ def summary(found: Sequence[tuple[str, EffectThere]], scale: Scale, delta: float
     """How many verdicts flip, and which.
 
     Args:
-        found: factor, and an effect of it under a condition.
+        found: title of an effect, and what became of it under a condition.
         scale: of the metric.
         delta: below it nobody would care.
     """
     tested = [one for _, one in found if one.change is not Change.NOT_ASSESSED]
     if not tested:
         return "No effect can be held beside itself under another condition yet."
-    flips = [(f, one) for f, one in found if one.change in (Change.REVERSES, Change.FLIPS)]
-    sizes = [f"{factor} under {one.condition}" for factor, one in found if one.change is Change.DIFFERS]
+    flips = [(title, one) for title, one in found if one.change in (Change.REVERSES, Change.FLIPS)]
+    sizes = [f"{title} under {one.condition}" for title, one in found if one.change is Change.DIFFERS]
     num_holds = sum(one.change is Change.HOLDS for one in tested)
     num_other = sum(one.sentence.startswith("another verdict") for one in tested)
     stands = len(flips) + len(sizes)
     head = f"{len(flips)} verdict{_s(flips)} flip{'s' if len(flips) == 1 else ''}" if flips else ""
     parts = [
-        f"{head or 'No verdict is shown to flip'}: {stands} of {len(tested)} difference{_s(tested)} to the study itself "
-        f"stand{'s' if stands == 1 else ''} out (BH at q = {Q_LEVEL:g})."
+        f"{head or 'No verdict is shown to flip'}: {stands} of {len(tested)} difference{_s(tested)} to the study "
+        f"itself stand{'s' if stands == 1 else ''} out (BH at q = {Q_LEVEL:g})."
     ]
-    parts += [f"{factor} under {one.condition} {one.sentence}." for factor, one in flips]
+    parts += [f"{title} under {one.condition} {one.sentence}." for title, one in flips]
     if sizes:
         parts.append(f"Only in size: {', '.join(sizes)}.")
     if num_holds:
@@ -70,7 +70,8 @@ def summary(found: Sequence[tuple[str, EffectThere]], scale: Scale, delta: float
     if num_other:
         reads = "1 verdict reads" if num_other == 1 else f"{num_other} verdicts read"
         parts.append(
-            f"{reads} otherwise under a condition without evidence that the effect differs: by itself that says nothing."
+            f"{reads} otherwise under a condition without evidence that the effect differs: by itself that says "
+            "nothing."
         )
     if missing := len(found) - len(tested):
         parts.append(f"{missing} not assessed.")

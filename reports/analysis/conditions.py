@@ -34,7 +34,7 @@ from reports.stats.estimate import Estimate
 from reports.stats.multiplicity import benjamini_hochberg
 from reports.stats.power import smallest_effect
 from reports.stats.verdict import Q_LEVEL, Verdict
-from reports.wording import describe_setting
+from reports.wording import describe_setting, place
 
 LEVEL = 0.95
 
@@ -60,17 +60,23 @@ def under_conditions(study: StudyData, effects: tuple[Effect, ...]) -> UnderCond
     plan = study.plan
     if not plan.conditions:
         return None
-    scale = scale_of_metric(plan.metric)
+    scale, delta = scale_of_metric(plan.metric), plan.metric.delta
     declared = [effect for effect in effects if not effect.exploratory]
+    several = len({effect.context for effect in declared}) > 1
     pairs = list(_pairs(study, declared))
     # What has no result yet counts among what was asked, so that nothing stands out only while it is missing.
     q_values = benjamini_hochberg(np.array([1.0 if pair.change is None else pair.change.p for pair in pairs]))
-    found = [_there(pair, float(q), scale, plan.metric.delta) for pair, q in zip(pairs, q_values, strict=True)]
+
+    def title(effect: Effect) -> str:
+        return f"{effect.factor}, {place(effect.context)}" if several else effect.factor
+
+    found = [_there(pair, float(q), scale, delta) for pair, q in zip(pairs, q_values, strict=True)]
     return UnderConditions(
         conditions=tuple(_state(condition, study.conditions.get(condition.study)) for condition in plan.conditions),
         bare=_bare_mean(study),
         effects=tuple(
             EffectUnderConditions(
+                title=title(effect),
                 factor=effect.factor,
                 context=effect.context,
                 verdict=effect.verdict,
@@ -81,9 +87,7 @@ def under_conditions(study: StudyData, effects: tuple[Effect, ...]) -> UnderCond
             for effect in declared
         ),
         num_compared=sum(pair.change is not None for pair in pairs),
-        sentence=summary(
-            [(pair.own.factor, one) for pair, one in zip(pairs, found, strict=True)], scale, plan.metric.delta
-        ),
+        sentence=summary([(title(pair.own), one) for pair, one in zip(pairs, found, strict=True)], scale, delta),
     )
 
 

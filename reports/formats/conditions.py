@@ -4,7 +4,7 @@ from reports.formats.markdown import escape, table_lines
 from reports.results.conditions import EffectThere, EffectUnderConditions, UnderConditions
 from reports.results.effect import Effect
 from reports.scale import Scale
-from reports.wording import p_text, place, range_text
+from reports.wording import p_text, range_text
 
 TITLE = "Does the verdict hold?"
 ITSELF = "the study itself"
@@ -14,17 +14,6 @@ NOTE = (
     "family (Benjamini and Hochberg). A verdict flips only where that difference stands out: that a factor is found "
     "under one condition and not under another is no evidence that it works differently."
 )
-
-
-def title(effect: EffectUnderConditions, all_added: bool) -> str:
-    """The factor, with its context where the study asks in several."""
-    return effect.factor if all_added else f"{effect.factor}, {place(effect.context)}"
-
-
-def titles(under: UnderConditions) -> tuple[str, ...]:
-    """Of all effects, in their order."""
-    alike = len({effect.context for effect in under.effects}) == 1
-    return tuple(title(effect, alike) for effect in under.effects)
 
 
 def numbers(found: Effect | EffectUnderConditions | None, scale: Scale) -> str:
@@ -56,10 +45,10 @@ def progress(under: UnderConditions) -> tuple[str, ...]:
 def condition_lines(under: UnderConditions, scale: Scale) -> tuple[str, ...]:
     """A line for each effect under each condition, then what they add up to."""
     lines = [
-        f"{name} under {there.condition}: {numbers(there.effect, scale)}; "
+        f"{effect.title} under {there.condition}: {numbers(there.effect, scale)}; "
         + (f"difference {difference}: " if (difference := difference_text(there, scale)) else "")
         + there.sentence
-        for name, effect in zip(titles(under), under.effects, strict=True)
+        for effect in under.effects
         for there in effect.there
     ]
     return (*lines, f"{TITLE} {under.sentence}")
@@ -70,12 +59,12 @@ def to_markdown_lines(under: UnderConditions, scale: Scale) -> list[str]:
     names = [state.name for state in under.conditions]
     bare = ["bare recipe", *("" if value is None else scale.value(value) for value in _bares(under))]
     effects = [
-        [name, f"{numbers(effect, scale)}, {effect.verdict}", *(_cell(there, scale) for there in effect.there)]
-        for name, effect in zip(titles(under), under.effects, strict=True)
+        [effect.title, f"{numbers(effect, scale)}, {effect.verdict}", *(_cell(there, scale) for there in effect.there)]
+        for effect in under.effects
     ]
     differences = [
-        [name, *(f"{difference_text(there, scale)} {there.sentence}".lstrip() for there in effect.there)]
-        for name, effect in zip(titles(under), under.effects, strict=True)
+        [effect.title, *(f"{difference_text(there, scale)} {there.sentence}".lstrip() for there in effect.there)]
+        for effect in under.effects
     ]
     return [
         f"### {TITLE}",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports.formats.conditions import ITSELF, NOTE, TITLE, difference_text, numbers, titles
+from reports.formats.conditions import ITSELF, NOTE, TITLE, difference_text, numbers
 from reports.formats.yaml_text import to_yaml
 from reports.page.figures.forest import Forest, Tone, draw_forest
 from reports.page.tables import NONE, Table
@@ -49,20 +49,20 @@ def condition_section(analysis: Analysis, scale: Scale) -> ConditionSection | No
         return None
     panels = []
     rows = []
-    for name, effect in zip(titles(under), under.effects, strict=True):
+    for effect in under.effects:
         own = analysis.effect(effect.factor, effect.context)
         every = [(ITSELF, own), *((there.condition, there.effect) for there in effect.there)]
         shown = tuple(one.model_copy(update={"factor": where}) for where, one in every if one is not None)
         panels.append(
             EffectPanel(
-                name,
+                effect.title,
                 draw_forest(shown, scale, analysis.delta),
                 tuple(_difference(there, scale) for there in effect.there),
             )
         )
-        rows.append((name, ITSELF, numbers(own, scale), str(effect.verdict), "", ""))
+        rows.append((effect.title, ITSELF, numbers(own, scale), str(effect.verdict), "", ""))
         rows += [
-            (name, there.condition, numbers(there.effect, scale), NONE if there.effect is None else
+            (effect.title, there.condition, numbers(there.effect, scale), NONE if there.effect is None else
              str(there.effect.verdict), difference_text(there, scale), there.sentence)
             for there in effect.there
         ]  # fmt: skip

@@ -46,6 +46,7 @@ class EffectThere(Frozen):
 class EffectUnderConditions(Frozen):
     """One declared effect of the study, and what became of it."""
 
+    title: str = Field(description="the factor, with its context where the study asks in several")
     factor: str
     context: Context
     verdict: Verdict

@@ -114,7 +114,7 @@ def test_a_verdict_that_turns_round_reverses_and_another_one_does_not(alone: Stu
     assert cosine.effect is not None and cosine.effect.verdict.hurts
     assert distill.change in (Change.NO_EVIDENCE, Change.HOLDS)
     assert re.match(r"\d verdicts? flips?: \d of 10 differences to the study itself stands? out", found.sentence)
-    assert "cosine under data=half reverses: worse" in found.sentence
+    assert "cosine, added to bare under data=half reverses: worse" in found.sentence
 
 
 def test_a_gain_that_is_gone_flips_and_one_that_is_larger_differs_in_size(alone: StudyData) -> None:
