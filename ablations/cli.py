@@ -37,6 +37,7 @@ _print = typer.echo
 
 
 def _load(grid: Path, data: str | None):
+    from ablations.grid.conditions import condition_grids
     from ablations.grid.spec import parse_grid, with_data_path
     from ablations.grid.yaml_file import read_yaml
     from ablations.planning.screen import check_screen
@@ -44,16 +45,17 @@ def _load(grid: Path, data: str | None):
     spec = parse_grid(with_data_path(read_yaml(grid), data), str(grid))
     try:
         check_screen(spec)
+        condition_grids(spec)
     except SpecError as error:
-        raise SpecError(f"{grid}: {error}") from error
+        raise SpecError("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
     return spec
 
 
-def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
+def _plan(grid: Path | str, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
     """The plan of a grid; what only shows once it meets the data and the libraries names the file as well.
 
     Args:
-        grid: the file.
+        grid: the file, and which of its conditions.
         spec: what it holds.
         resolve_precision: turns "auto" into a number format.
         home: where its weights are and its study may have run already; None: it is only checked.
@@ -72,6 +74,16 @@ def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...]
         return build_plan(spec, resolve_precision, weights=home.weights if home else None, seeds=seeds)
     except (SpecError, DataError) as error:
         raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
+
+
+def _plan_conditions(grid: Path, spec, planned, resolve_precision, home=None):
+    """The plans of a grid's conditions, with the seeds of its own; a message names the file and the condition."""
+    from ablations.planning.conditions import plan_conditions
+
+    def build(one):
+        return _plan(f"{grid}: condition {one.condition.name}", one.grid, resolve_precision, home, planned.plan.seeds)
+
+    return plan_conditions(spec, planned, build, f"{grid}: ")
 
 
 @app.command()
@@ -108,6 +120,7 @@ def run(
     from ablations.planning.disk import disk_of
     from ablations.planning.more_seeds import next_seeds
     from ablations.planning.screen import screen, screen_lines
+    from ablations.running.conditions import run_conditions
     from ablations.running.rung import train_rung
     from ablations.running.runner import finished_keys, precision_of_hardware, run_study
     from reports.analysis.findings import finding_lines
@@ -123,6 +136,7 @@ def run(
             typer.echo(f"seeds     {step.note}", err=True)
             if step.seeds != planned.plan.seeds:
                 planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place, step.seeds))
+        conditions = _plan_conditions(grid, spec, planned, precision_of_hardware, place)
         done = finished_keys(place, planned)
         lines = change_lines(planned, place, done) + finding_lines(planned.plan)
         if warning := disk_of(planned, place, done).warning:
@@ -130,6 +144,7 @@ def run(
         for line in lines:  # before hours are spent; the findings again below the verdicts
             typer.echo(line, err=True)
         outcome = run_study(planned, place, spec.resources)
+        outcome = run_conditions(outcome, planned, conditions, place, lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt:
         typer.echo("stopped; nothing finished is lost: run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -143,6 +158,7 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     """Say what a grid will run, reuse and cost, and what it can detect. Example: ablate plan my.yaml."""
     import os
 
+    from ablations.commands.plan_conditions import conditions_json, conditions_lines
     from ablations.commands.plan_text import plan_json, plan_lines
     from ablations.planning.screen import first_rung, screen_lines
     from ablations.records.home import Home
@@ -161,12 +177,15 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
         import torch
 
         cpus, gpus = float(os.cpu_count() or 1), float(torch.cuda.device_count())
+    conditions = _plan_conditions(grid, spec, planned, precision_of_hardware, place)
     lanes = size_lanes(spec.resources, cpus, gpus, len(planned.runs)).lanes
     finished = finished_keys(place, planned)
     if as_json:
-        _print(json.dumps(plan_json(planned, place, finished, lanes), indent=2))
+        found = plan_json(planned, place, finished, lanes) | conditions_json(planned, conditions, place, lanes)
+        _print(json.dumps(found, indent=2))
     else:
-        _print("\n".join([*screen_lines(asked), *plan_lines(planned, place, finished, lanes)]))
+        lines = plan_lines(planned, place, finished, lanes) + conditions_lines(planned, conditions, place, lanes)
+        _print("\n".join([*screen_lines(asked), *lines]))
 
 
 @app.command()
@@ -175,8 +194,12 @@ def validate(grid: GridArgument, data: DataOption = None) -> None:
     from ablations.planning.screen import first_rung
     from reports.analysis.findings import finding_lines
 
-    planned = _plan(grid, first_rung(_load(grid, data)), lambda precision: precision)
-    _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
+    spec = first_rung(_load(grid, data))
+    planned = _plan(grid, spec, lambda precision: precision)
+    conditions = _plan_conditions(grid, spec, planned, lambda precision: precision)
+    num_runs = len(planned.runs) + sum(len(one.planned.runs) - len(one.shared) for one in conditions)
+    under = f" under {len(conditions)} conditions and its own" if conditions else ""
+    _print(f"{grid}: fine. {len(planned.plan.arms)} arms{under}, {num_runs} training runs")
     for line in finding_lines(planned.plan):
         _print(line)
 

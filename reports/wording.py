@@ -3,7 +3,8 @@
 from typing import Any
 
 from pipeline.spec.study import Comparison, Context, StudyPlan
-from reports.results.study import Effect, Range
+from reports.results.effect import Effect
+from reports.results.ranges import Range
 from reports.scale import Scale
 from reports.stats.verdict import Explored
 

@@ -52,6 +52,12 @@ def owned_fields(patch: Patch, prefix: str = "") -> set[str]:
     return fields
 
 
+def claims_of(patch: Patch) -> set[str]:
+    """What a patch sets: its fields, and the members that it adds to sets, as in `strategies[mixup]`."""
+    members = {f"{group}[{key_of(one)}]" for group in SETS for one in patch.get(group, ()) if _is_patch(one)}
+    return owned_fields(patch) | members
+
+
 def check_owners(patches: Mapping[str, Patch], factors: Mapping[str, Sequence[str]]) -> None:
     """Two factors may not set the same field or switch on the same strategy or recipe; levels of one factor may.
 
@@ -66,8 +72,7 @@ def check_owners(patches: Mapping[str, Patch], factors: Mapping[str, Sequence[st
     for factor, switches in factors.items():
         claims: set[str] = set()
         for patch in (patches[switch] for switch in switches):
-            claims |= owned_fields(patch)
-            claims |= {f"{group}[{key_of(one)}]" for group in SETS for one in patch.get(group, ()) if _is_patch(one)}
+            claims |= claims_of(patch)
         for claim in sorted(claims):
             for other, owner in owners.items():
                 if claim == other or claim.startswith(f"{other}.") or other.startswith(f"{claim}."):

@@ -19,6 +19,8 @@ def grid_schema() -> dict[str, Any]:
     factor = {**patch, "properties": {**patch["properties"], **levels}, "title": "Factor"}
     for group, member in (("factors", factor), ("controls", patch)):
         grid["properties"][group] = {"type": "object", "additionalProperties": member, "title": group}
+    by_name = {"type": "object", "additionalProperties": patch, "minProperties": 1}
+    grid["properties"]["conditions"] = {"type": "object", "additionalProperties": by_name, "title": "conditions"}
     grid["properties"]["seeds"] = {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer"}}]
     }

@@ -68,6 +68,10 @@ class GridSpec(Frozen):
         min_length=1, description="name -> what it changes, or {levels: {name -> what it changes}}: off, or one of them"
     )
     controls: dict[str, dict[str, Any]] = {}
+    conditions: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="what varies -> name -> what it changes in base: there, too, the whole design is run"
+    )
+    cross_conditions: bool = Field(False, description="every combination of them, instead of one at a time")
     design: AnyDesign = BothWays()
     seeds: Annotated[tuple[int, ...], BeforeValidator(seed_list)] = Field((0, 1, 2), min_length=1)
     noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ablations.designs import BARE, Cell, lay_out
+from ablations.grid.conditions import condition_grids
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
 from ablations.grid.spec import GridSpec
@@ -183,6 +184,7 @@ def build_plan(
         exclusive=tuple(group.levels for group in grouping.groups if len(group.levels) > 1),
         aliases=layout.aliases,
         design_notes=(*layout.notes, *grouping.notes),
+        conditions=tuple(one.condition for one in condition_grids(grid)),
         data=DataSummary(
             fingerprint=scanned.fingerprint,
             class_names=scanned.listing.class_names,

@@ -154,6 +154,14 @@ class DataSummary(Frozen):
     notes: tuple[str, ...] = ()
 
 
+class Condition(Frozen):
+    """Where a study is asked again: its design over another base, as a study of its own."""
+
+    name: str = Field(description="as in `data=tenth`; several that hold at once are joined by ', '")
+    study: str
+    changes: dict[str, Any] = Field(description="what differs in base, as it was written")
+
+
 class StudyPlan(Frozen):
     """Everything fixed before the first run."""
 
@@ -178,6 +186,7 @@ class StudyPlan(Frozen):
     screen: tuple[ScreenRound, ...] = Field(default=(), description="what chose these factors, before any of this ran")
     tuning: Tuning | None = Field(None, description="the search that chose the arm `tuned`; None in a grid's study")
     design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")
+    conditions: tuple[Condition, ...] = Field(default=(), description="under which this study is asked again")
     data: DataSummary
     cards: dict[str, Card] = Field(default={}, description="factor -> its card; `factor: name` where it has more")
     grid: dict[str, Any] = Field(default={}, description="the grid file as it was read")

@@ -6,7 +6,7 @@ from pipeline.spec.base import derive_seed
 from reports.records.load import RunId, StudyData
 from reports.records.predictions import Answers
 from reports.results.in_depth import ArmCalibration, CalibrationAnalysis, ReliabilityBin, TemperatureChange
-from reports.results.study import Range
+from reports.results.ranges import Range
 from reports.stats.calibration import NUM_BINS, by_confidence, equal_mass_bins, equal_width_bins, null_level
 from reports.stats.reliability import reliability
 

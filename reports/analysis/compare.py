@@ -13,7 +13,8 @@ from pipeline.spec.study import Comparison, StudyPlan
 from reports.analysis.completeness import assess_completeness
 from reports.analysis.effects import judge
 from reports.records.load import StudyData
-from reports.results.study import Effect, Range
+from reports.results.effect import Effect
+from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Method
 from reports.stats.noninferiority import MarginTest, above_bound

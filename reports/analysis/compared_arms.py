@@ -3,8 +3,9 @@
 from pipeline.spec.study import StudyPlan
 from reports.analysis.arms import bare_arm
 from reports.records.load import StudyData
+from reports.results.effect import Effect
 from reports.results.seen import ComparedArms
-from reports.results.study import Analysis, Effect
+from reports.results.study import Analysis
 from reports.scale import scale_of_metric
 
 FULL = "full"

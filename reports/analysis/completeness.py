@@ -4,7 +4,7 @@ from pipeline.spec.records import Status
 from pipeline.spec.study import Arm, PlannedStage, StudyPlan
 from reports.analysis.waiting import waiting
 from reports.records.load import StudyData
-from reports.results.study import Completeness, FailedRun, RunCell, RunState
+from reports.results.completeness import Completeness, FailedRun, RunCell, RunState
 
 
 def assess_completeness(study: StudyData) -> Completeness:

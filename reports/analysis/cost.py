@@ -9,7 +9,9 @@ from pipeline.spec.records import TimingRecord
 from pipeline.spec.study import Arm
 from reports.analysis.contrast import NEGLIGIBLE, StageWeights
 from reports.records.load import StudyData
-from reports.results.study import CostRatio, NetworkSize, Range, TotalCost
+from reports.results.effect import CostRatio
+from reports.results.ranges import Range
+from reports.results.study import NetworkSize, TotalCost
 from reports.stats.cost import paired_ratio
 
 

@@ -8,8 +8,8 @@ from pipeline.spec.records import Status
 from pipeline.spec.study import Arm, StudyPlan
 from reports.analysis.plan_changes import changes, names_text, rule_text
 from reports.records.load import StudyData
+from reports.results.completeness import Completeness
 from reports.results.plan import AsPlanned, Deviation
-from reports.results.study import Completeness
 
 # Share of studies without any effect that find one when seeds are added until it shows: simulated, ordinary t at .05,
 # one seed at a time.

@@ -13,18 +13,21 @@ import numpy as np
 
 from pipeline.spec.study import Comparison, Context
 from reports.analysis.contrast import StageWeights, is_difference, stage_weights
+from reports.analysis.controls import as_expected, expectation, judged_alone
 from reports.analysis.cost import averaged_step_ratio, step_ratio
 from reports.analysis.estimates import Contrast, Family, estimate_all, make_contrast, make_family
 from reports.analysis.rulings import Bench
 from reports.analysis.two_stages import first_stage, with_first_spread
 from reports.records.load import StudyData
-from reports.results.study import Completeness, CostRatio, Effect, Expectation, MethodResult, Range
+from reports.results.completeness import Completeness
+from reports.results.effect import CostRatio, Effect, MethodResult
+from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.estimate import Estimate, Interval, Method
 from reports.stats.headline import degrees_of_freedom, headline_method
 from reports.stats.multiplicity import benjamini_hochberg, holm
 from reports.stats.power import ALPHA
-from reports.stats.verdict import Evidence, Ruling, Verdict
+from reports.stats.verdict import Evidence
 from reports.wording import describe_setting, quote, stack_order
 
 
@@ -68,7 +71,7 @@ def judge(study: StudyData, completeness: Completeness, alpha: float = ALPHA) ->
     court = _Court(study, Bench(study.plan, completeness, scale), scale, family, alpha, first)
     declared = {key: court.measure(contrast) for key, contrast in family.contrasts.items()}
     others = {
-        key: declared.get(key) or court.measure(make_contrast(study, key, scale), _alone(study, comparison))
+        key: declared.get(key) or court.measure(make_contrast(study, key, scale), judged_alone(study, comparison))
         for comparison in study.plan.comparisons
         if comparison.exploratory or comparison.control
         for key in [stage_weights(study.plan, comparison)]
@@ -93,17 +96,6 @@ def judge(study: StudyData, completeness: Completeness, alpha: float = ALPHA) ->
         else:
             effects.append(court.effect(comparison, declared[key], p_holm[key], len(p_holm)))
     return Judged(tuple(effects), tuple(controls), court.headline(), family)
-
-
-def expectation(study: StudyData, comparison: Comparison) -> Expectation | None:
-    """What a control must show: nothing for the placebo, harm for label noise; None for any other."""
-    kinds = {comparison.factor}
-    if comparison.treatment:
-        strategies = study.plan.arm(comparison.treatment).final.spec.get("strategies") or []
-        kinds |= {str(s.get("kind")) for s in strategies if isinstance(s, dict)}
-    if "placebo" in kinds:
-        return "no evidence"
-    return "hurts" if "label_noise" in kinds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +174,7 @@ class _Court:
             mixed_in=comparison.mixed_in,
             level=1 - self.alpha,
             expected=expected,
-            as_expected=_as_expected(expected, ruling, chosen, self.scale, self.alpha),
+            as_expected=as_expected(expected, ruling, chosen, self.scale, self.alpha),
             verdict=ruling.verdict,
             sentence=ruling.sentence,
             n=len(contrast.seeds),
@@ -207,6 +199,7 @@ class _Court:
             "method": chosen.method,
             "df": chosen.df,
             "mde": evidence.smallest_detectable,
+            "standard_error": chosen.standard_error,
             "sd": chosen.sd,
         }
         effect = effect.model_copy(update=update)
@@ -237,15 +230,6 @@ class _Court:
         return df_at
 
 
-def _alone(study: StudyData, comparison: Comparison) -> bool:
-    """Whether a control must show nothing, and is therefore judged by its own spread.
-
-    Its alarm makes all other verdicts doubtful, so it must be as rare as it says whatever the arms scatter like. With
-    the variance of others it comes in 7% of the studies in which the placebo scatters twice as much as bare.
-    """
-    return comparison.control and expectation(study, comparison) == "no evidence"
-
-
 def _adjusted(
     correction: Callable[[np.ndarray], np.ndarray], p_values: dict[StageWeights, float]
 ) -> dict[StageWeights, float]:
@@ -258,23 +242,6 @@ def _step_ratio(study: StudyData, comparison: Comparison, key: StageWeights) -> 
         return step_ratio(study, key[0][0], key[-1][0])
     # Of an interaction this would be a ratio of ratios, which is nobody's step time.
     return None if comparison.context.startswith("interaction") else averaged_step_ratio(study, key)
-
-
-def _as_expected(
-    expected: Expectation | None, ruling: Ruling, chosen: Estimate | None, scale: Scale, alpha: float
-) -> bool | None:
-    if expected is None:
-        return None
-    if ruling.verdict is Verdict.NO_EFFECT:
-        # Not even luck differed, so a placebo that shows nothing has tested nothing.
-        return None if expected == "no evidence" else False
-    if chosen is None or not chosen.has_spread:
-        # A control that could not be judged has neither passed nor failed; one that only diverged did hurt.
-        return True if expected == "hurts" and ruling.verdict is Verdict.UNSTABLE else None
-    found = chosen.p < alpha and ruling.verdict is not Verdict.NO_MEANINGFUL_DIFFERENCE
-    if expected == "no evidence":
-        return not found
-    return found and scale.gain(chosen.effect) < 0
 
 
 def _method_result(estimate: Estimate) -> MethodResult:

@@ -14,7 +14,7 @@ from reports.analysis.classes import class_name
 from reports.records.load import StudyData
 from reports.records.predictions import Answers
 from reports.results.in_depth import ClassDifference, ExampleAnalysis, ExampleEffect, SeedFlips
-from reports.results.study import Range
+from reports.results.ranges import Range
 from reports.stats.estimate import Interval
 from reports.stats.mcnemar import Flips, QuasiEffect, count_flips, quasi_mcnemar
 from reports.stats.multiplicity import benjamini_hochberg

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import special
 
 from pipeline.spec.study import StudyPlan
+from reports.results.effect import Effect
 from reports.results.half_normal import HalfNormalAnalysis, RankedEffect
-from reports.results.study import Effect
 from reports.scale import Scale
 from reports.stats.estimate import Method
 

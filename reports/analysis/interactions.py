@@ -7,9 +7,9 @@ import numpy as np
 from pipeline.spec.study import Alias, Comparison, StudyPlan
 from reports.analysis.contrast import NEGLIGIBLE
 from reports.analysis.estimates import CellFit
+from reports.results.effect import Effect
 from reports.results.interactions import CellMean, InteractionAnalysis, Pair, PairMeans
 from reports.results.ranges import Range
-from reports.results.study import Effect
 
 MAX_PLOTS = 6
 """More pictures of pairs than these would not be looked at; the heat map has all."""

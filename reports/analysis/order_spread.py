@@ -10,7 +10,7 @@ from scipy import stats
 
 from pipeline.spec.study import Comparison, StudyPlan
 from reports.analysis.estimates import CellFit
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.scale import Scale
 
 

@@ -17,7 +17,7 @@ from reports.analysis.cost import widest_block
 from reports.analysis.estimates import fit_cells
 from reports.records.load import StudyData
 from reports.results.in_depth import ParetoAnalysis, ParetoPoint
-from reports.results.study import Range
+from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.pareto import FrontProbabilities, draw_means, front_probabilities, pareto_front
 from reports.stats.pooled import TwoWayFit, fit_two_way

@@ -4,7 +4,8 @@ from typing import Any
 
 from pipeline.spec.records import HIGHER_IS_BETTER
 from pipeline.spec.study import Arm, Context, SkippedArm, StudyPlan
-from reports.results.study import Effect, Recipe
+from reports.results.effect import Effect
+from reports.results.study import Recipe
 from reports.stats.verdict import Verdict, shares_text
 
 RULE = (

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from reports.results.effect import Effect
 from reports.results.robustness import Robustness
-from reports.results.study import Effect
 from reports.scale import Scale
 from reports.stats.effect_size import paired_effect_size
 from reports.stats.improvement import paired_improvement

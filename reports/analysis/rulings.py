@@ -7,7 +7,7 @@ from reports.analysis.contrast import compares_nothing, is_difference
 from reports.analysis.estimates import Contrast
 from reports.analysis.findings import describe_undeclared
 from reports.analysis.sides import Sides, sides_of
-from reports.results.study import Completeness
+from reports.results.completeness import Completeness
 from reports.scale import Scale
 from reports.stats.exaggeration import exaggeration
 from reports.stats.proportion import wilson

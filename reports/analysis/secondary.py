@@ -8,7 +8,8 @@ from reports.analysis.effects import Judged
 from reports.analysis.estimates import estimate_all, make_contrast, make_family
 from reports.analysis.two_stages import first_stage, with_first_spread
 from reports.records.load import StudyData
-from reports.results.study import Effect, Range, SecondaryEffect
+from reports.results.effect import Effect, SecondaryEffect
+from reports.results.ranges import Range
 from reports.scale import scale_of
 from reports.stats.estimate import Estimate
 from reports.stats.multiplicity import benjamini_hochberg

@@ -4,9 +4,9 @@ from reports.analysis.estimates import Family
 from reports.analysis.order_spread import other_orders, step_gains
 from reports.analysis.shares import whole_gain
 from reports.records.load import StudyData
+from reports.results.effect import Effect
 from reports.results.orders import Share, ShareAnalysis
 from reports.results.ranges import Range
-from reports.results.study import Effect
 from reports.scale import Scale
 
 CONTEXT = "share of the gain"

@@ -10,7 +10,7 @@ from reports.analysis.arms import bare_arm
 from reports.analysis.contrast import difference
 from reports.analysis.estimates import Family, estimate_all, make_contrast
 from reports.records.load import StudyData
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.scale import Scale
 from reports.stats.estimate import Interval, Method
 from reports.stats.power import ALPHA

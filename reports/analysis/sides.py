@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.spec.study import Comparison, StudyPlan
-from reports.results.study import Completeness
+from reports.results.completeness import Completeness
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from pipeline.spec.study import Arm, Comparison
 from reports.analysis.arms import bare_arm
 from reports.analysis.cost import latest_timings, timing_blocks, widest_block
 from reports.records.load import StudyData
+from reports.results.effect import CostRatio
 from reports.results.in_depth import ArmSpeed, SpeedAnalysis, SpeedRatio, Throughput
-from reports.results.study import CostRatio, Range
+from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
 from reports.stats.cost import Ratio, paired_ratio
 from reports.stats.estimate import Interval

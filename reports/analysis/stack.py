@@ -7,9 +7,9 @@ import numpy as np
 from pipeline.spec.study import Comparison, StudyPlan
 from reports.analysis.estimates import CellFit
 from reports.analysis.order_spread import step_gains
+from reports.results.effect import Effect
 from reports.results.orders import StackAnalysis, StackStep
 from reports.results.ranges import Range
-from reports.results.study import Effect
 from reports.stats.estimate import Estimate
 
 CONTEXT = "added in this order"

@@ -3,6 +3,7 @@
 from reports.analysis.arms import pairing, summarise_arms
 from reports.analysis.budgets import epoch_differences
 from reports.analysis.completeness import assess_completeness
+from reports.analysis.conditions import under_conditions
 from reports.analysis.cost import total_cost
 from reports.analysis.deviations import as_planned
 from reports.analysis.effects import judge
@@ -16,7 +17,9 @@ from reports.analysis.secondary import with_secondary
 from reports.analysis.shares import with_percentages
 from reports.analysis.unassessed import in_grid_order, unassessed
 from reports.records.load import StudyData
-from reports.results.study import Analysis, Completeness, Effect, Recipe
+from reports.results.completeness import Completeness
+from reports.results.effect import Effect
+from reports.results.study import Analysis, Recipe
 from reports.scale import scale_of_metric
 from reports.stats.proportion import wilson
 from reports.wording import answer, describe_setting, stand_in
@@ -62,6 +65,7 @@ def analyse(study: StudyData) -> Analysis:
         plan_hash=plan.plan_hash,
         as_planned=as_planned(study, completeness),
         hidden_changes=hidden_changes(plan),
+        under_conditions=under_conditions(study, effects),
         warnings=(
             study.warnings
             + _warnings(study, completeness, effects, judged.controls)

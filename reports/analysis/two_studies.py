@@ -11,8 +11,9 @@ from reports.analysis.estimates import score
 from reports.analysis.spec_differences import differences
 from reports.analysis.study import analyse
 from reports.records.load import StudyData
+from reports.results.effect import Effect
 from reports.results.ranges import Range
-from reports.results.study import Analysis, Effect, Spread
+from reports.results.study import Analysis, Spread
 from reports.results.two_studies import (
     ArmDifference,
     ArmPair,

@@ -2,7 +2,7 @@
 
 from pipeline.spec.study import Comparison, StudyPlan
 from reports.analysis.findings import blocking_arm, why_skipped
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.verdict import skipped_arm
 
 

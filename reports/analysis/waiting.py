@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipeline.spec.study import StudyPlan
-from reports.results.study import MissingRuns, RunCell, Waiting
+from reports.results.completeness import MissingRuns, RunCell, Waiting
 
 
 def waiting(plan: StudyPlan, cells: Iterable[RunCell]) -> tuple[Waiting, ...]:

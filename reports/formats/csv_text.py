@@ -6,7 +6,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 
 
 def to_csv(analysis: Analysis) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.results.study import Completeness
+from reports.results.completeness import Completeness
 
 Mark = Literal["finished", "running", "failed", "blocked", "missing"]
 # Characters that are one column wide everywhere; the page uses the same.

@@ -6,9 +6,12 @@ from typing import get_args
 
 from pipeline.spec.study import Context
 from reports.analysis.findings import arms_text, hidden_text, skipped_by_reason
+from reports.formats.conditions import condition_lines, to_markdown_lines
 from reports.formats.markdown import escape, table_lines
 from reports.formats.waiting_text import waiting_lines
-from reports.results.study import Analysis, Completeness, CostRatio, Effect
+from reports.results.completeness import Completeness
+from reports.results.effect import CostRatio, Effect
+from reports.results.study import Analysis
 from reports.scale import Scale, scale_of
 from reports.stats.verdict import Q_LEVEL, Verdict
 from reports.wording import level_text, place, range_text
@@ -107,6 +110,8 @@ def to_markdown(analysis: Analysis, notes: Sequence[str] = ()) -> str:
         f"**{escape(analysis.recipe_to_keep.sentence)}**",
     ]
     lines.extend(f"\n{escape(remark)}" for remark in (*remarks(analysis), *notes))
+    if analysis.under_conditions is not None:
+        lines.extend(["", *to_markdown_lines(analysis.under_conditions, scale_of(analysis.metric, analysis.delta))])
     return "\n".join(lines) + "\n"
 
 
@@ -155,7 +160,9 @@ def sentence_lines(analysis: Analysis) -> tuple[str, ...]:
         f"{effect.sentence} ({basis_text(effect)})"
         for effect in analysis.declared + analysis.controls
     )
-    return (*judged, footnote(analysis), progress_text(analysis), analysis.recipe_to_keep.sentence)
+    under = analysis.under_conditions
+    elsewhere = () if under is None else condition_lines(under, scale_of(analysis.metric, analysis.delta))
+    return (*judged, footnote(analysis), progress_text(analysis), analysis.recipe_to_keep.sentence, *elsewhere)
 
 
 def basis_text(effect: Effect) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reports.results.study import Completeness, Waiting
+from reports.results.completeness import Completeness, Waiting
 
 MAX_ARMS = 8  # in a line; more are counted
 MAX_COMPARISONS = 12  # one by one; JSON has them all

@@ -5,7 +5,8 @@ from enum import Enum
 
 from reports.formats.text import effect_text, ratio_text
 from reports.page.figures.forest import Tone, tone_of
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from reports.scale import Scale
 from reports.stats.verdict import Verdict
 from reports.wording import place

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipeline.spec.study import StudyPlan
+from reports.page.conditions import ConditionSection, condition_section
 from reports.page.design import alias_table, screen_table
 from reports.page.figure import Figure
 from reports.page.figures.class_map import ClassGrid, class_grid, draw_class_map
@@ -67,6 +68,7 @@ class Sections:
     stages: Figure | None
     seed_slopes: tuple[SlopePanel, ...]
     seed_table: Table | None
+    conditions: ConditionSection | None
 
 
 def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
@@ -103,4 +105,5 @@ def make_sections(plan: StudyPlan, analysis: InDepth, scale: Scale) -> Sections:
         stages=draw_stages(analysis.stages),
         seed_slopes=draw_seed_slopes(analysis.seed_pairs, scale),
         seed_table=seed_table(analysis.seed_pairs, scale),
+        conditions=condition_section(analysis, scale),
     )

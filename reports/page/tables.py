@@ -6,7 +6,10 @@ from pipeline.spec.study import StudyPlan
 from reports.analysis.findings import arms_text, skipped_by_reason
 from reports.formats.text import effect_text, ratio_text
 from reports.records.load import StudyData
-from reports.results.study import Analysis, Effect, NetworkSize, Range, RunCell, Spread
+from reports.results.completeness import RunCell
+from reports.results.effect import Effect
+from reports.results.ranges import Range
+from reports.results.study import Analysis, NetworkSize, Spread
 from reports.scale import Scale, scale_of
 from reports.wording import level_text, p_text, range_text
 

@@ -11,7 +11,7 @@ from reports.results.in_depth import (
     SpeedAnalysis,
     SpeedRatio,
 )
-from reports.results.study import Range
+from reports.results.ranges import Range
 from reports.scale import Scale
 from reports.wording import p_text, range_text
 

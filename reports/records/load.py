@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ class StudyData:
     plans: tuple[PlanEntry, ...] = ()  # that it was run with, in their order
     mlflow: MlflowPlaces | None = None  # where MLflow shows it, as far as is known
     read_thumbnails: Callable[[], bytes | None] = lambda: None  # the file of small pictures, megabytes
+    conditions: Mapping[str, "StudyData"] = field(default_factory=dict)  # by study: where this one is asked again
 
     @property
     def other_fingerprints(self) -> tuple[str, ...]:
@@ -123,6 +124,7 @@ def load_study(home: Path, study: str) -> StudyData:
         plans=tuple(plans.items),
         mlflow=read_places(path.parent),
         read_thumbnails=partial(_read_bytes, home / "thumbnails" / f"{plan.data.fingerprint}.npz"),
+        conditions={one.study: load_study(home, one.study) for one in plan.conditions if one.study in known},
     )
 
 

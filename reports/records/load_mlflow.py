@@ -110,6 +110,11 @@ def _load(client: "MlflowClient", tracking_uri: str, study: str) -> StudyData:
         plans=tuple(plans.items),
         mlflow=places,
         read_thumbnails=partial(files.fetch, summary, f"thumbnails/{plan.data.fingerprint}.npz"),
+        conditions={
+            one.study: _load(client, tracking_uri, one.study)
+            for one in plan.conditions
+            if client.get_experiment_by_name(one.study) is not None
+        },
     )
 
 

@@ -6,14 +6,16 @@ from pydantic import Field
 
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context
+from reports.results.effect import CostRatio
 from reports.results.half_normal import HalfNormalAnalysis
 from reports.results.interactions import InteractionAnalysis
 from reports.results.orders import ShareAnalysis, StackAnalysis
 from reports.results.power import PowerAnalysis
+from reports.results.ranges import Range
 from reports.results.seed_pairs import SeedPairs
 from reports.results.seen import SeenAnalysis
 from reports.results.stages import StageGraph
-from reports.results.study import Analysis, CostRatio, Range
+from reports.results.study import Analysis
 
 
 class SeedFlips(Frozen):

@@ -5,160 +5,13 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.spec.base import Frozen
-from pipeline.spec.study import Context, SkippedArm
+from pipeline.spec.study import Context
+from reports.results.completeness import Completeness
+from reports.results.conditions import UnderConditions
+from reports.results.effect import CostRatio, Effect
 from reports.results.noise import NoiseFloor, Repeats, Rerun
 from reports.results.plan import AsPlanned
-from reports.results.ranges import Range
-from reports.results.robustness import Robustness
 from reports.stats.estimate import Method
-from reports.stats.verdict import Verdict
-
-RunState = Literal["finished", "failed", "missing", "blocked"]
-Expectation = Literal["no evidence", "hurts"]
-
-
-class CostRatio(Frozen):
-    """Time of a training step over the reference's, from one exclusive timing block."""
-
-    value: float
-    ci95: Range | None
-    num_rounds: int
-    block: str
-
-
-class MethodResult(Frozen):
-    """One way of estimating a difference, in display units: treatment minus reference as measured."""
-
-    method: Method
-    estimate: float
-    ci95: Range | None = Field(description="None where the method saw no spread at all")
-    p: float | None
-    df: float
-    n: int
-
-
-class SecondaryEffect(Frozen):
-    """The same comparison on another metric: exploratory, adjusted by Benjamini and Hochberg."""
-
-    metric: str
-    estimate: float
-    ci95: Range
-    p: float
-    q: float
-
-
-class Effect(Frozen):
-    """One planned comparison. Numbers are in display units (points where the metric is a share).
-
-    `estimate` is treatment minus reference as measured, so for a metric where lower is better a helpful factor is
-    below 0; `verdict` has the direction turned already.
-    """
-
-    factor: str
-    context: Context
-    treatment: str = Field(description="an arm; empty for a weighted sum of arms")
-    reference: str = Field(description="an arm; empty for a weighted sum of arms")
-    weights: dict[str, float] = Field(default={}, description="arm -> weight; empty for a difference of two arms")
-    control: bool
-    exploratory: bool = Field(default=False, description="outside the declared family: a lead, never advice")
-    confounded: tuple[str, ...] = Field(default=(), description="effects that the design cannot tell from this one")
-    mixed_in: tuple[str, ...] = Field(default=(), description="interactions of which more than half is in this effect")
-    expected: Expectation | None = None
-    as_expected: bool | None = None
-    verdict: Verdict
-    sentence: str
-    detail: str = Field(
-        default="", description="the sentence to quote: with setting, interval, seeds, method and correction"
-    )
-    estimate: float | None = None
-    level: float = Field(default=0.95, description="of `ci95`: above .95 where several looks were declared")
-    ci95: Range | None = Field(default=None, description="the interval of the verdict, at `level`")
-    ci90: Range | None = Field(default=None, description="by which equivalence is judged")
-    p: float | None = None
-    p_holm: float | None = Field(default=None, description="over the declared family; a control's own p")
-    q: float | None = Field(default=None, description="exploratory: by Benjamini and Hochberg among its own kind")
-    method: Method | None = None
-    df: float | None = None
-    n: int
-    num_seeds_planned: int
-    mde: float | None = None
-    sd: float | None = Field(default=None, description="of what one seed says, as the headline method sees it")
-    correlation: float | None = Field(default=None, description="of both sides over seeds")
-    differences: dict[int, float] = Field(
-        description="seed -> treatment minus reference, or the weighted sum of all arms; empty where the arms trained "
-        "alike: zeros would look measured"
-    )
-    identical_seeds: tuple[int, ...] = Field(default=(), description="in which both arms trained bit for bit alike")
-    others: tuple[MethodResult, ...] = Field(default=(), description="every method, the headline's too")
-    secondary: tuple[SecondaryEffect, ...] = ()
-    robustness: Robustness | None = Field(None, description="None below two seeds")
-    notes: tuple[str, ...] = ()
-    step_ratio: CostRatio | None = None
-
-
-class RunCell(Frozen):
-    """One arm with one seed."""
-
-    arm: str
-    seed: int
-    state: RunState
-    reason: str = ""
-
-
-class MissingRuns(Frozen):
-    """Seeds that an arm has not run with yet."""
-
-    arm: str
-    seeds: tuple[int, ...]
-
-
-class Waiting(Frozen):
-    """A comparison that is not complete before these runs are."""
-
-    factor: str
-    context: Context
-    exploratory: bool
-    runs: tuple[MissingRuns, ...]
-
-
-class FailedRun(Frozen):
-    """A run that did not finish, with what it left behind."""
-
-    stage_hash: str
-    seed: int
-    stage: str
-    arms: tuple[str, ...]
-    type: str
-    message: str
-    step: int | None
-    attempts: int
-    log_tail: str
-
-
-class Completeness(Frozen):
-    """Planned, finished, failed and missing: of distinct training runs, and of arms by seed.
-
-    Skipped arms are none of these: the design asks for them, but they cannot be.
-    """
-
-    num_planned: int
-    num_finished: int
-    num_failed: int
-    num_missing: int = Field(description="not run yet")
-    num_blocked: int = Field(description="cannot run: an earlier stage failed")
-    cells: tuple[RunCell, ...]
-    failures: tuple[FailedRun, ...]
-    skipped: tuple[SkippedArm, ...] = ()
-    waiting: tuple[Waiting, ...] = Field((), description="comparisons that need a run which has not run yet")
-
-    @property
-    def complete(self) -> bool:
-        """Whether every planned run finished."""
-        return self.num_finished == self.num_planned
-
-    def of_arm(self, arm: str) -> tuple[RunCell, ...]:
-        """The cells of one arm in the order of the seeds."""
-        return tuple(cell for cell in self.cells if cell.arm == arm)
 
 
 class Spread(Frozen):
@@ -264,6 +117,7 @@ class Analysis(Frozen):
     plan_hash: str
     as_planned: AsPlanned
     hidden_changes: tuple[HiddenChange, ...] = ()
+    under_conditions: UnderConditions | None = Field(None, description="None in a study without conditions")
     warnings: tuple[str, ...] = ()
 
     @property

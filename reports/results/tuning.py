@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.spec.base import Frozen
-from reports.results.study import Effect, Spread
+from reports.results.effect import Effect
+from reports.results.study import Spread
 
 TrialState = Literal["finished", "short", "running", "failed", "impossible"]
 

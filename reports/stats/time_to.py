@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from reports.stats.change import satterthwaite_df
 from reports.stats.cost import Ratio
 from reports.stats.estimate import Estimate, Interval
 
@@ -50,11 +51,10 @@ def product_ratio(first: Estimate, second: Estimate) -> Ratio:
         first: log ratio, such as of epochs, over seeds.
         second: another, such as of the time of an epoch, over timing rounds.
     """
-    variances = np.array([first.standard_error**2, second.standard_error**2])
-    total = float(variances.sum())
+    total = first.standard_error**2 + second.standard_error**2
     if total == 0:
         return _ratio(first.effect + second.effect, 0.0, 1.0, first.num_seeds)
-    df = total**2 / float(np.sum(variances**2 / np.array([first.df, second.df])))  # Welch and Satterthwaite
+    df = satterthwaite_df(first, second)
     return _ratio(first.effect + second.effect, float(np.sqrt(total)), df, first.num_seeds)
 
 

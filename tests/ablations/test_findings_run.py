@@ -17,7 +17,7 @@ from pipeline.spec.data import Digits
 from reports.analysis.study import analyse
 from reports.page.html import write_report
 from reports.records.load import load_study
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.verdict import Verdict
 from tests.ablations.studies import CommandResult, ablate, write_grid
 from tests.pipeline.conftest import prepared_here

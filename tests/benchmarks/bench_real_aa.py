@@ -16,7 +16,7 @@ from ablations.records.home import Home
 from ablations.running.runner import precision_of_hardware, run_study
 from reports.analysis.study import analyse
 from reports.records.load import StudyData, load_study
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.proportion import wilson
 
 IDLE = ("a", "b", "c", "d")

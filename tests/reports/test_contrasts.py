@@ -15,7 +15,8 @@ from reports.analysis.completeness import assess_completeness
 from reports.analysis.effects import judge
 from reports.analysis.study import analyse
 from reports.page.html import render
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from reports.stats.estimate import Method
 from reports.stats.multiplicity import benjamini_hochberg, holm
 from reports.stats.verdict import Verdict

@@ -13,7 +13,7 @@ from reports.analysis.completeness import assess_completeness
 from reports.analysis.effects import Judged, judge
 from reports.analysis.study import analyse
 from reports.records.load import StudyData
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.estimate import Method
 from reports.stats.verdict import Verdict
 from tests.reports.fixtures import ENVIRONMENT

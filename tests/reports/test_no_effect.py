@@ -10,7 +10,8 @@ from reports.analysis.study import analyse
 from reports.formats.text import to_json, to_markdown, verdict_rows
 from reports.page.html import render
 from reports.records.load import StudyData, load_study
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from reports.stats.verdict import Verdict
 from tests.reports.fixtures import Options, train_alike, write_home, write_plan
 

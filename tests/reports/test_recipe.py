@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.spec.study import Arm, Context, StudyPlan
 from reports.analysis.recipe import recipe_to_keep
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.verdict import Verdict
 from tests.reports.fixtures import BASE, PATCHES, Options, make_plan, without_full
 

@@ -7,7 +7,8 @@ from scipy import stats
 
 from reports.analysis.study import analyse
 from reports.records.load import load_study
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from tests.reports.fixtures import Options, train_alike, write_home
 
 

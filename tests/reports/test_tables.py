@@ -8,7 +8,8 @@ from reports.page.answers import answers
 from reports.page.tables import arm_table, effect_table, provenance, secondary_table, spec_hashes, troubles
 from reports.page.tables import duration as shown_duration
 from reports.records.load import load_study
-from reports.results.study import Range, SecondaryEffect
+from reports.results.effect import SecondaryEffect
+from reports.results.ranges import Range
 from reports.scale import scale_of_metric
 from tests.reports.fixtures import Options, write_home
 

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from pipeline.spec.study import Comparison, Context
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.stats.verdict import Verdict
 from reports.wording import answer, claim, describe_setting, explored, heading, level_text, p_text, place, stack_order
 from tests.reports.fixtures import Options, make_plan

@@ -25,7 +25,8 @@ from reports.formats.latex import escape, to_latex
 from reports.formats.text import sentence_lines, to_json, to_markdown
 from reports.page.html import render
 from reports.records.load import StudyData
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from reports.stats.verdict import Verdict
 from tests.reports.factorial import MAIN, SCORES, factorial_study
 from tests.reports.test_effects import study_of

@@ -7,7 +7,7 @@ from reports.page.figures.forest import tone_of
 from reports.page.figures.labels import LabelledPoint, place_labels
 from reports.page.figures.svg import axis_around, dot, drawing, join, line, number, percent, rect, text
 from reports.page.tables import Table
-from reports.results.study import Effect
+from reports.results.effect import Effect
 from reports.scale import Scale
 
 HEIGHT_PX, TOP_PX, BOTTOM_PX = 380, 14, 334

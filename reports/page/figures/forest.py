@@ -8,8 +8,8 @@ from pipeline.spec.study import Context
 from reports.formats.text import contexts_of, effect_text
 from reports.page.figures.noise import noise_band, noise_half_width
 from reports.page.figures.svg import Axis, axis_around, dot, drawing, join, line, number, percent, rect, text
+from reports.results.effect import Effect
 from reports.results.noise import NoiseFloor
-from reports.results.study import Effect
 from reports.scale import Scale
 from reports.stats.verdict import Verdict
 from reports.wording import heading

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.study import analyse
-from reports.results.study import Analysis, Effect
+from reports.results.effect import Effect
+from reports.results.study import Analysis
 from tests.benchmarks.proof.draws import Luck
 from tests.benchmarks.proof.shares import Share, markdown, share
 from tests.benchmarks.proof.studies import planned_study, with_scores

@@ -3,7 +3,8 @@ from itertools import pairwise
 
 from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.labels import LABEL_GAP_PX
-from reports.results.study import CostRatio, Effect, Range
+from reports.results.effect import CostRatio, Effect
+from reports.results.ranges import Range
 from reports.scale import scale_of
 from reports.stats.verdict import Verdict
 

@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.spec.study import Context
 from reports.page.figures.forest import draw_forest, tone_of
-from reports.results.study import Effect, Range
+from reports.results.effect import Effect
+from reports.results.ranges import Range
 from reports.scale import scale_of
 from reports.stats.verdict import Verdict
 
