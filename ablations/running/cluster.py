@@ -4,9 +4,13 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import ray
+from ray.exceptions import RayActorError
 
+from pipeline.spec.errors import ResourceError
 from pipeline.training.memory import KEEP_MEMORY
 
 # Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
@@ -42,6 +46,22 @@ def connect_early() -> None:
         _early = threading.Thread(target=_init, name="connect", daemon=True)
         _early.start()
         atexit.register(_early.join)  # else a plan with a fault would leave a Ray that had half begun
+
+
+@contextmanager
+def actors_needed() -> Iterator[None]:
+    """Say in one line that a process died which the driver cannot do without.
+
+    Raises:
+        ResourceError: instead of Ray's error about the queue or the recorder.
+    """
+    try:
+        yield
+    except RayActorError as error:
+        raise ResourceError(
+            f"the queue or the recorder of this study was killed ({type(error).__name__}); often for lack of memory. "
+            "Every run that finished is kept: the same command goes on from there"
+        ) from error
 
 
 def connect() -> None:
