@@ -139,14 +139,13 @@ def _there(pair: _Pair, q: float, scale: Scale, delta: float) -> EffectThere:
             change=Change.NOT_ASSESSED,
             sentence=f"not assessed ({pair.why_none})",
         )
-    limits = found.interval(LEVEL)
     detectable = smallest_effect(found.sd, found.num_seeds, found.df)
     ruling = _rule(pair.own, there, found, q, scale, delta)
     return EffectThere(
         condition=pair.condition.name,
         effect=there,
         difference=found.effect,
-        difference_ci95=Range(low=limits.low, high=limits.high),
+        difference_ci95=Range.of(found.interval(LEVEL)),
         p=found.p,
         q=q,
         df=found.df,

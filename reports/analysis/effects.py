@@ -23,7 +23,7 @@ from reports.results.completeness import Completeness
 from reports.results.effect import CostRatio, Effect, MethodResult
 from reports.results.ranges import Range
 from reports.scale import Scale, scale_of_metric
-from reports.stats.estimate import Estimate, Interval, Method
+from reports.stats.estimate import Estimate, Method
 from reports.stats.headline import degrees_of_freedom, headline_method
 from reports.stats.multiplicity import benjamini_hochberg, holm
 from reports.stats.power import ALPHA
@@ -192,8 +192,8 @@ class _Court:
             )
         update = {
             "estimate": chosen.effect,
-            "ci95": _range(chosen.interval(1 - self.alpha)),
-            "ci90": _range(chosen.interval(0.90)),
+            "ci95": Range.of(chosen.interval(1 - self.alpha)),
+            "ci90": Range.of(chosen.interval(0.90)),
             "p": chosen.p,
             "q" if comparison.exploratory and not comparison.control else "p_holm": p_adjusted,
             "method": chosen.method,
@@ -249,7 +249,7 @@ def _method_result(estimate: Estimate) -> MethodResult:
     return MethodResult(
         method=estimate.method,
         estimate=estimate.effect,
-        ci95=_range(estimate.interval()) if spread else None,
+        ci95=Range.of(estimate.interval()) if spread else None,
         p=estimate.p if spread else None,
         df=estimate.df,
         n=estimate.num_seeds,
@@ -260,7 +260,3 @@ def _correlation(contrast: Contrast) -> float | None:
     if len(contrast.seeds) < 3 or np.std(contrast.treatment) == 0 or np.std(contrast.reference) == 0:
         return None
     return float(np.corrcoef(contrast.treatment, contrast.reference)[0, 1])
-
-
-def _range(interval: Interval) -> Range:
-    return Range(low=interval.low, high=interval.high)

@@ -1,9 +1,10 @@
 """Effects under other conditions, ready for the page: a forest for each effect, and whether it differs."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from reports.formats.conditions import ITSELF, NOTE, TITLE, difference_text, numbers
-from reports.formats.yaml_text import to_yaml
 from reports.page.figures.forest import Forest, Tone, draw_forest
 from reports.page.tables import NONE, Table
 from reports.results.conditions import Change, EffectThere
@@ -79,7 +80,7 @@ def condition_section(analysis: Analysis, scale: Scale) -> ConditionSection | No
                 *(
                     (
                         state.name,
-                        " ".join(to_yaml(state.changes).split()),
+                        _flow(state.changes),
                         f"{state.num_finished} of {state.num_planned}" if state.num_planned else "not run yet",
                         NONE if state.bare is None else scale.value(state.bare),
                         state.study,
@@ -89,6 +90,11 @@ def condition_section(analysis: Analysis, scale: Scale) -> ConditionSection | No
             ),
         ),
     )
+
+
+def _flow(changes: dict[str, Any]) -> str:
+    """On one line, as a grid would have it: 'model: {width: 8}'."""
+    return json.dumps(changes)[1:-1].replace('"', "")
 
 
 def _done(analysis: Analysis) -> str:
