@@ -30,7 +30,7 @@ class Starts:
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
-        self._known: dict[tuple[AnyInit, AnyModel, int], FromFile | Impossible] = {}
+        self._known: dict[tuple[str, str, int], FromFile | Impossible] = {}
 
     def resolved(self, stage: StageSpec, num_classes: int, where: str) -> StageSpec:
         """The stage as workers get it: whatever it reads from outside has become a file with its sha256.
@@ -68,7 +68,7 @@ class Starts:
         """
         if not isinstance(wanted, FromFile | Pretrained):
             return wanted
-        key = (wanted, model, num_classes)
+        key = (wanted.model_dump_json(), model.model_dump_json(), num_classes)  # text: options have no hash
         if key not in self._known:
             try:
                 self._known[key] = self._look(wanted, model, num_classes, where)

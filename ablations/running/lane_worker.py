@@ -20,8 +20,9 @@ from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
 from pipeline.spec.errors import Diverged, ResourceError
-from pipeline.spec.records import Failure, Status
+from pipeline.spec.records import Failure, RunRecord, Status
 from pipeline.training.environment import environment
+from pipeline.training.history import History
 from pipeline.training.job import StageJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
@@ -90,20 +91,33 @@ class _Worker:
             turn += 1
 
     def _train(self, job: StageJob, attempt: int) -> None:
-        result = self._attempt(job, attempt)
-        trim_heap()
-        if self._team.rank == 0:
-            try:
-                ray.get(self._config.recorder.write.remote(result))
-            except ResourceError as error:  # else it would be told as a worker that died without a word
-                self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
-                raise
-            shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
+        record = self._kept(job) if attempt > 1 else None
+        if record is None:
+            result = self._attempt(job, attempt)
+            trim_heap()
             record = result.record
+            if self._team.rank == 0:
+                self._keep(result)
+        if self._team.rank == 0:
+            shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
             state = State.FINISHED if record.status is Status.FINISHED else State.FAILED
             reason = f"{record.failure.type}: {record.failure.message}" if record.failure else ""
             told = record.metrics | ({BUSY_S: record.cost.busy_s} if record.cost else {})
             self.call("done", job.key, state, reason, told)
+
+    def _kept(self, job: StageJob) -> RunRecord | None:
+        """What an earlier attempt handed in before its worker died, if the queue alone was not told."""
+        mine = None
+        if self._team.rank == 0 and job.model_path(job.key).exists():
+            mine = ray.get(self._config.recorder.finished.remote(job.stage_hash, job.seed))
+        return self._team.gather(mine)[0]
+
+    def _keep(self, result: StageResult) -> None:
+        try:
+            ray.get(self._config.recorder.write.remote(result))
+        except ResourceError as error:  # else it would be told as a worker that died without a word
+            self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
+            raise
 
     def _attempt(self, job: StageJob, attempt: int) -> StageResult:
         """Train, or say why not. With several workers only what all of them agree on is caught."""
@@ -112,11 +126,11 @@ class _Worker:
             if self._team.rank == 0:
                 self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1, report.by))
 
-        data = self.data(job.data_key)
+        data, history = self.data(job.data_key), History()
         try:
-            return train_stage(job, data, self._team, self._config.share, watch)
+            return train_stage(job, data, self._team, self._config.share, watch, history)
         except Diverged as error:  # all ranks raise it at the same step
-            return self._failed(job, data, error, attempt, error.step)
+            return self._failed(job, data, error, attempt, error.step, history)
         except Exception as error:
             if self._team.world_size > 1 or isinstance(error, torch.AcceleratorError):
                 # The other ranks may sit in a collective, or the device is unusable: a fresh group is the way out.
@@ -124,12 +138,15 @@ class _Worker:
                 raise
             if isinstance(error, torch.OutOfMemoryError):
                 torch.cuda.empty_cache()
-            return self._failed(job, data, error, attempt, None)
+            return self._failed(job, data, error, attempt, None, history)
 
-    def _failed(self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None) -> StageResult:
+    def _failed(
+        self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None, history: History
+    ) -> StageResult:
         tail = "".join(traceback.format_exception(error)[-LOG_TAIL_LINES:])
         failure = Failure(type=type(error).__name__, message=str(error), step=step, attempts=attempt, log_tail=tail)
-        return failed_result(job, data.fingerprint, failure, environment(self._team.device), tail)
+        log = "\n".join([*history.log, tail])
+        return failed_result(job, data.fingerprint, failure, environment(self._team.device), log, history.curves())
 
 
 def lane_main(mine: LaneConfig) -> None:

@@ -125,6 +125,10 @@ class StageQueue:
             self._timing_state = "waiting" if self._timing_attempts < self.max_attempts else "done"
         self._lanes[lane] = _Lane(incarnation)
 
+    def leave(self, lane: str) -> None:
+        """A lane has broken down for good: what it was doing is left to the others."""
+        self.begin(lane, "")
+
     def _give_back(self, key: str, fault: str) -> None:
         stage = self._stages[key]
         reason = fault or "the worker process died without a word (killed, out of memory, or its machine went away)"

@@ -10,7 +10,6 @@ from reports.formats.markdown import escape, table_lines
 from reports.formats.waiting_text import waiting_lines
 from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
-from reports.stats.estimate import Method
 from reports.stats.verdict import Q_LEVEL, Verdict
 from reports.wording import level_text, place, range_text
 
@@ -51,6 +50,12 @@ class VerdictRow:
         )
 
     @property
+    def stacked_cells(self) -> tuple[str, ...]:
+        """In the order of `stacked_columns`: two lines in a narrow terminal, the verdict below its numbers."""
+        stacked = (f"{place.numbers}\n{place.verdict}".rstrip() for place in self.places)
+        return (self.factor, *stacked, self.step_cost.replace(" [", "\n["))
+
+    @property
     def has_place(self) -> bool:
         """Whether it was judged in a context that has a column."""
         return any(place.verdict for place in self.places)
@@ -74,6 +79,11 @@ def columns(analysis: Analysis) -> tuple[str, ...]:
 def short_columns(analysis: Analysis) -> tuple[str, ...]:
     """Of the verdict table in a terminal: each context with its verdict."""
     return ("factor", *(column for context in _columned(analysis) for column in (context, "verdict")), "step cost")
+
+
+def stacked_columns(analysis: Analysis) -> tuple[str, ...]:
+    """Of the verdict table in a narrow terminal: each context in one column."""
+    return ("factor", *_columned(analysis), "step cost")
 
 
 def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
@@ -175,8 +185,9 @@ def method_text(analysis: Analysis) -> str:
     """The method that judged, and the one for weighted sums where both kinds were planned."""
     if analysis.headline is None:
         return "no test at one seed"
-    mixed = analysis.headline is not Method.POOLED and any(effect.weights for effect in analysis.declared)
-    return f"{analysis.headline}{f' ({Method.POOLED} for averages over arms)' if mixed else ''}"
+    averages = next((effect.method for effect in analysis.declared if effect.weights and effect.method), None)
+    mixed = averages not in (None, analysis.headline)
+    return f"{analysis.headline}{f' ({averages} for averages over arms)' if mixed else ''}"
 
 
 def explored_text(analysis: Analysis) -> tuple[str, ...]:

@@ -217,6 +217,21 @@ def test_no_network_stops_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_of_ones_own_with_options_can_start_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "from pipeline.models.small_cnn import SmallCnnNet\n\n\ndef build(num_classes, width):\n"
+        "    return SmallCnnNet(num_classes, width, 0.0)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = {"kind": "custom", "target": "own_net:build", "options": {"width": 4}}
+    base = {"model": model, "init": {"kind": "from_file", "path": saved(tmp_path / "w.pt")}}
+    planned = plan_of(grid(base, factors={"mixup": MIXUP}), tmp_path / "cache")
+    assert init_of(planned).sha256 == init_of(planned, "+mixup").sha256 is not None
+
+
 def test_a_pretrained_teacher_is_a_file_teacher_in_the_colours_of_its_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
