@@ -20,6 +20,8 @@ class SmallCnnNet(nn.Module):
 
         self.num_classes = num_classes
         self.num_features = 4 * width
+        widths = enumerate((width, 2 * width, 4 * width))
+        self.feature_info = [{"module": f"features.{3 * i + 2}", "num_chs": channels} for i, channels in widths]
         self.features = nn.Sequential(*block(3, width, 2), *block(width, 2 * width, 2), *block(2 * width, 4 * width, 1))
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(drop_rate), nn.Linear(4 * width, num_classes)

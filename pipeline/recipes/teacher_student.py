@@ -15,7 +15,7 @@ from pipeline.spec.schedule import AnySchedule, Cosine
 from pipeline.strategies.base import StrategyConfig
 from pipeline.strategies.distill import CARD as DISTILL_CARD
 from pipeline.strategies.distill import DistillConfig
-from pipeline.strategies.feature_hint import FeatureHintConfig
+from pipeline.strategies.feature_hint import FeatureHintConfig, HintLayers
 from pipeline.strategies.hard_distill import HardDistillConfig
 from pipeline.strategies.placebo import PlaceboConfig
 
@@ -49,6 +49,7 @@ class TeacherStudentConfig(RecipeConfig):
     strategies: Strategies = ()
     temperature: float = Field(4.0, gt=0, description="for how: soft")
     weight: float = Field(0.5, gt=0, le=1)
+    layers: HintLayers = Field((), description="for how: features; default: what the classifiers are given")
     card: ClassVar[Card] = DISTILL_CARD
 
     @classmethod
@@ -57,6 +58,8 @@ class TeacherStudentConfig(RecipeConfig):
 
     @model_validator(mode="after")
     def _hints_come_from_one(self) -> Self:
+        if self.layers and self.how != "features":
+            raise ValueError(f"layers: they are for how: features, not for how: {self.how}; leave them out")
         if self.how == "features" and isinstance(self.teacher, tuple):
             raise Impossible("how: features learns from one teacher; give one network, or how: soft")
         return self
@@ -93,4 +96,4 @@ class TeacherStudentConfig(RecipeConfig):
             case "hard":
                 return HardDistillConfig(teacher=teacher, weight=self.weight)
             case "features":
-                return FeatureHintConfig(teacher=first, weight=self.weight)
+                return FeatureHintConfig(teacher=first, weight=self.weight, layers=self.layers)

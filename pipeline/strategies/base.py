@@ -57,7 +57,8 @@ class StageContext:
     """Network of an earlier stage, or one from outside, with its final weights, in eval mode, without gradients."""
     label_pool: Callable[[str, bool], PoolLabels]
     """What an earlier stage says about the unlabelled pool; True: with the probability of every class."""
-    class_names: tuple[str, ...] = ()  # of the data
+    class_names: tuple[str, ...]  # of the data
+    image_size_px: int  # of training, at its end
     mean_rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the data, 0..1: what a hole in an image is filled with
     num_fixed_rows: int = 0  # images of the data, if each is always seen in one and the same view; 0: views differ
 

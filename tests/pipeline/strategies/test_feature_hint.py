@@ -1,14 +1,18 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import timm
 import torch
 from pydantic import ValidationError
 from torch import nn
 
 from pipeline.contract.lab import Lab
 from pipeline.contract.stages import train_alone
-from pipeline.contract.trained import weights_of
+from pipeline.contract.trained import check_resume_of, weights_of
 from pipeline.models.small_cnn import SmallCnnNet
+from pipeline.recipes.experiment import ExperimentSpec
+from pipeline.spec.errors import SpecError
 from pipeline.spec.links import StageRef
 from pipeline.strategies.chain import Chain
 from pipeline.strategies.feature_hint import FeatureHintConfig, hint_loss
@@ -82,3 +86,70 @@ def test_the_regressor_dies_with_training(lab: Lab) -> None:
 def test_compiled_networks_are_refused() -> None:
     with pytest.raises(ValidationError, match="set compile: off"):
         digits_stage(example("feature_hint"), compile="default")
+
+
+def hints_of(student: nn.Module, teacher: nn.Module, layers: list[Any]) -> tuple[float, nn.Module]:
+    """The term, and the student with its helpers."""
+    config = FeatureHintConfig.model_validate({"teacher": {"stage": "t"}, "weight": 3.0, "layers": layers})
+    chain = Chain([config], replace(context(), load_teacher=lambda ref: teacher))
+    chain.add_helpers(student)
+    batch = make_batch()
+    return chain.wrap_loss(cross_entropy)(student(batch.images), batch)["feature_hint"].item(), student
+
+
+@torch.no_grad()
+def test_hints_of_middle_layers_are_the_slow_sum() -> None:
+    """Equation 3 of the paper, pixel by pixel; the teacher's map is larger, and averaged to the student's."""
+    torch.manual_seed(0)
+    student, teacher = SmallCnnNet(5, 3, 0.0).eval(), SmallCnnNet(5, 5, 0.0).eval()
+    got, student = hints_of(student, teacher, [1, {"student": "features.5", "teacher": 0}])
+    images, helpers = make_batch().images, student.get_submodule("helpers_of_training.feature_hint")
+    assert isinstance(student, SmallCnnNet)
+    guided = student.features[:6](images)  # [8, 6, 4, 4]
+    totals = []
+    for regressor, hint in zip(
+        helpers.children(), (teacher.features[:6](images), teacher.features[:3](images)), strict=True
+    ):
+        (weight, bias) = (p.detach() for p in regressor.parameters())
+        block, total = hint.shape[2] // 4, 0.0
+        for n in range(8):
+            for y in range(4):
+                for x in range(4):
+                    guess = weight[:, :, 0, 0] @ guided[n, :, y, x] + bias
+                    place = hint[n, :, block * y : block * (y + 1), block * x : block * (x + 1)].mean(dim=(1, 2))
+                    total += float((guess - place).square().sum())
+        totals.append(0.5 * total / (8 * hint.shape[1] * 16))
+    assert got == pytest.approx(3.0 * sum(totals) / 2, rel=1e-4)
+
+
+def test_a_convnet_of_timm_may_teach_ours_and_a_transformer_a_transformer() -> None:
+    resnet = timm.create_model("test_resnet", num_classes=5).eval().requires_grad_(False)
+    term, student = hints_of(SmallCnnNet(5, 3, 0.0), resnet, [{"student": 2, "teacher": "layer2"}])
+    assert term > 0
+    (regressor,) = student.get_submodule("helpers_of_training.feature_hint").children()
+    assert isinstance(regressor, nn.Conv2d) and regressor.weight.shape == (48, 12, 1, 1)
+    vits = [timm.create_model("test_vit", num_classes=5, img_size=16, patch_size=4).eval() for _ in range(2)]
+    assert hints_of(*vits, [0, 3])[0] > 0
+    with pytest.raises(SpecError, match=r"layer gives \[12, 4, 4\] for an image and the teacher's \[64, 17\]"):
+        hints_of(SmallCnnNet(5, 3, 0.0), vits[0], [2])
+
+
+def test_without_layers_it_is_the_stage_that_it_always_was() -> None:
+    plain = digits_stage(example("feature_hint"))
+    said = digits_stage(example("feature_hint") | {"layers": []})
+    other = digits_stage(example("feature_hint") | {"layers": [1]})
+    one, two, three = (stage.identity("f", {"teacher": "a"}) for stage in (plain, said, other))
+    assert one == two != three
+
+
+def test_a_stage_with_hints_of_middle_layers_can_be_resumed(lab: Lab) -> None:
+    check_resume_of(digits_stage(example("feature_hint") | {"layers": [0, {"student": 2, "teacher": 1}]}), lab)
+
+
+def test_the_recipe_hands_the_layers_on() -> None:
+    recipe = {"kind": "teacher_student", "teacher": {"kind": "small_cnn"}, "layers": [1]}
+    bare = ExperimentSpec.model_validate(digits_stage().model_dump(exclude={"name", "task", "init"}))
+    arm = ExperimentSpec.model_validate(bare.model_dump() | {"recipes": [recipe | {"how": "features"}]})
+    assert arm.expand(bare).stages[-1].strategies[0].model_dump()["layers"] == (1,)
+    with pytest.raises(ValidationError, match="they are for how: features, not for how: soft"):
+        ExperimentSpec.model_validate(bare.model_dump() | {"recipes": [recipe]})

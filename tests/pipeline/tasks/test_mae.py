@@ -1,3 +1,8 @@
+"""MAE's network and loss: the loss pixel by pixel, and against scikit-learn's error of torch's own patches.
+
+No library that has the loss itself (lightly, transformers) is among the dependencies.
+"""
+
 from dataclasses import replace
 from typing import Any
 
@@ -5,6 +10,9 @@ import numpy as np
 import pytest
 import timm
 import torch
+from scipy.stats import zscore
+from sklearn.metrics import mean_squared_error
+from torch.nn import functional
 
 from pipeline.contract.samples import make_batch
 from pipeline.models.small_cnn import SmallCnnNet
@@ -83,6 +91,19 @@ def test_the_loss_is_the_mean_squared_error_of_hidden_patches(normalize: bool) -
             errors.append((outputs[n, p] - patch).square().mean())
     loss = spec.loss_fn(Team.alone())(outputs, batch)["hidden_patches"]
     torch.testing.assert_close(loss, torch.stack(errors).mean())
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_loss_is_scikit_learns_error_of_torchs_patches(normalize: bool) -> None:
+    """Patches cut by `torch.nn.functional.unfold` and standardized by scipy."""
+    spec = SPEC.model_copy(update={"normalize_patches": normalize})
+    net, batch = net_and_batch(spec)
+    outputs = spec.forward(net, batch).detach()
+    cut = functional.unfold(batch.images, 4, stride=4)  # [N, C * p * p, P], channel by channel
+    patches = cut.unflatten(1, (3, 16)).permute(0, 3, 2, 1).flatten(2)[batch.mask].numpy()
+    patches = zscore(patches, axis=1, ddof=1) if normalize else patches
+    loss = spec.loss_fn(Team.alone())(outputs, batch)["hidden_patches"]
+    assert loss.item() == pytest.approx(mean_squared_error(patches, outputs[batch.mask].numpy()), rel=1e-4)
 
 
 def test_the_classifier_is_no_part_of_it() -> None:

@@ -1,10 +1,17 @@
-"""The loss against a slow loop over pairs with torch's cosine (no library with a reference is installed here)."""
+"""The loss against a slow loop over pairs, and against what scikit-learn makes of its parts.
+
+No library that has the loss itself (lightly, solo-learn, pytorch-metric-learning) is among the dependencies.
+"""
 
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+from sklearn.metrics.pairwise import cosine_similarity
 from torch import Tensor
 from torch.nn import functional
 
@@ -38,6 +45,19 @@ def test_the_loss_is_that_of_the_slow_loop(temperature: float) -> None:
     projections = torch.randn(10, 6)
     rows = functional.normalize(projections, dim=1)
     assert nt_xent(rows, rows, 0, temperature).item() == pytest.approx(slow_loss(projections, temperature), rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_the_loss_is_scikit_learns_log_loss_of_finding_the_other_view(temperature: float) -> None:
+    """Its cosines, scipy's softmax over all others, its log loss with the other view as the true class."""
+    torch.manual_seed(8)
+    projections = torch.randn(12, 5, dtype=torch.float64)
+    similar = cosine_similarity(projections.numpy()) / temperature
+    np.fill_diagonal(similar, -np.inf)
+    partner = (np.arange(12) + 6) % 12
+    expected = log_loss(partner, softmax(similar, axis=1), labels=np.arange(12))
+    rows = functional.normalize(projections, dim=1)
+    assert nt_xent(rows, rows, 0, temperature).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_views_that_agree_and_images_at_right_angles_have_the_loss_of_the_formula() -> None:
