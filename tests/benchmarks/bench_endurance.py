@@ -18,10 +18,10 @@ from pathlib import Path
 import yaml
 
 KINDS = {
-    "worker": "ray::_RayTrainWorker",
+    "worker": "ray::RayTrainWorker",
     "recorder": "ray::_RecorderProcess",
     "queue": "ray::QueueActor",
-    "driver": "ablations",
+    "driver": "-m ablations run",
 }
 POLL_S = 0.2
 PAGES_PER_MB = 2**20 / os.sysconf("SC_PAGE_SIZE")
