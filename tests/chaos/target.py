@@ -14,6 +14,8 @@ from ablations.records.home import Home
 from tests.chaos.processes import Process, descendants
 from tests.chaos.study import STUDY
 
+# A study that is broken has a Ray, a home and an MLflow of its own.
+FOREIGN = ("RAY_ADDRESS", "ABLATE_HOME", "ABLATE_DATA", "MLFLOW_TRACKING_URI")
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 600.0  # for anything that must happen: the machine may do other work
 
@@ -47,12 +49,17 @@ class Target:
         return subprocess.run(
             self.command(*arguments),
             cwd=ROOT,
-            env=os.environ | self.environment,
+            env=self._variables,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
             timeout=PATIENCE_S,
         )
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        return own | self.environment
 
     @property
     def driver(self) -> "subprocess.Popen[bytes]":
@@ -64,7 +71,7 @@ class Target:
                 self._driver = subprocess.Popen(
                     self.command("run", self.grid),
                     cwd=ROOT,
-                    env=os.environ | self.environment,
+                    env=self._variables,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
