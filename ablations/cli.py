@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.batch_size import batch_size
 from ablations.commands.check import check
 from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
+from ablations.commands.lr_find import lr_find
 from ablations.commands.output import write_out
 from ablations.commands.report import report
 from ablations.commands.status import status
@@ -245,6 +247,8 @@ app.command(context_settings=CONTEXT)(compare)
 app.command()(status)
 app.command()(report)
 app.command()(tune)
+app.command()(lr_find)
+app.command()(batch_size)
 app.command()(clean)
 
 

@@ -138,6 +138,10 @@ class Home:
         """The study's report."""
         return self.study_dir(study) / "report.html"
 
+    def range_test(self, key: str) -> Path:
+        """The page of a learning-rate range test of what the run with this key trains."""
+        return self.root / "lr-find" / f"{slug(key, 'run key')}.html"
+
     def checkpoint(self, key: str) -> Path:
         """The last checkpoint of a run in progress."""
         return self.root / "stages" / slug(key, "run key") / "last.pt"

@@ -49,6 +49,13 @@ class Objectives(Frozen):
     seconds: bool = Field(False, description="a second objective: training time, as measured beside other runs")
 
 
+class MlflowSearch(Frozen):
+    """An earlier search that MLflow shows: of another home, perhaps on another machine."""
+
+    study: str = Field(description="its name, which is that of the MLflow experiment")
+    mlflow: str = Field(min_length=1, description="tracking URI, as in sqlite:////home/me/ablate-home/mlflow.db")
+
+
 class TuneSpec(Frozen):
     """A search as a person writes it."""
 
@@ -58,7 +65,9 @@ class TuneSpec(Frozen):
     base: dict[str, Any]
     space: dict[str, AnyRange] = Field(min_length=1, description="dotted path -> what may stand there")
     search: AnySearch = TpeSearch()
-    warm_start: tuple[str, ...] = Field((), description="earlier searches in this home, to learn from; tpe only")
+    warm_start: tuple[str | MlflowSearch, ...] = Field(
+        (), description="earlier searches to learn from, by name in this home or as {study, mlflow}; tpe only"
+    )
     scheduler: AnyScheduler = NoScheduler()
     budget: TuneBudget = TuneBudget()
     objectives: Objectives = Objectives()

@@ -1,4 +1,4 @@
-"""What earlier searches of the home found in this space, for an estimator to begin with."""
+"""What earlier searches, of the home or in MLflow, found in this space: for an estimator to begin with."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,11 @@ from ablations.records import store
 from ablations.records.home import Home
 from ablations.tuning.history import Outcome, TrialSoFar
 from ablations.tuning.ranges import holds
-from ablations.tuning.spec import TuneSpec
+from ablations.tuning.spec import MlflowSearch, TuneSpec
 from pipeline.spec.errors import SpecError
 from pipeline.spec.records import HIGHER_IS_BETTER, RunRecord, Status, run_key
 from pipeline.spec.study import StudyPlan
+from reports.records.load_mlflow import load_study_from_mlflow
 
 
 def earlier_trials(
@@ -21,18 +22,22 @@ def earlier_trials(
 
     Args:
         spec: the search.
-        home: where the others are.
-        records: run key -> its record.
+        home: where those are that are given by name alone.
+        records: run key -> its record, of that home.
         data_fingerprint: of the data that this search trains on.
         epochs: of a run in full.
 
     Raises:
         SpecError: one of them is no search, or was about other images or another length of training.
-        RecordError: one of them is not in the home.
+        RecordError: one of them is not in the home, or MLflow does not give it.
     """
     found: list[TrialSoFar] = []
-    for name in spec.warm_start:
-        plan = store.read_plan(home, name)
+    for source in spec.warm_start:
+        if isinstance(source, MlflowSearch):
+            name, there = source.study, load_study_from_mlflow(source.mlflow, source.study)
+            plan, known = there.plan, {run_key(*run): record for run, record in there.records.items()}
+        else:
+            name, plan, known = source, store.read_plan(home, source), records
         tuning = plan.tuning
         if tuning is None:
             raise SpecError(f"warm_start: study {name!r} is a grid's, which has no trials; name a search")
@@ -43,7 +48,7 @@ def earlier_trials(
                 f"warm_start: search {name!r} trained for {tuning.epochs} epochs, this one trains for {epochs}; their "
                 "scores cannot be told together"
             )
-        found += _of_plan(spec, plan, records, epochs)
+        found += _of_plan(spec, plan, known, epochs)
     return found
 
 

@@ -47,6 +47,15 @@ def prepared_key(spec: AnyData, listing: Listing) -> str:
     return content_hash([listing.fingerprint, spec.short_side_px, DECODE_VERSION])[:16]
 
 
+def is_prepared(spec: AnyData, listing: Listing, cache: Path) -> bool:
+    """Whether `prepare` would find the images in the cache, and so need no Ray."""
+    return is_complete(_folder(spec, listing, cache))
+
+
+def _folder(spec: AnyData, listing: Listing, cache: Path) -> Path:
+    return cache / "prepared" / prepared_key(spec, listing)
+
+
 def prepare(spec: AnyData, listing: Listing, cache: Path) -> Prepared:
     """The prepared images of all splits, from the cache or made now.
 
@@ -54,7 +63,7 @@ def prepare(spec: AnyData, listing: Listing, cache: Path) -> Prepared:
         DataError: images cannot be decoded and `on_bad_image` is "fail".
         ResourceError: the cache cannot be written.
     """
-    folder = cache / "prepared" / prepared_key(spec, listing)
+    folder = _folder(spec, listing, cache)
     try:
         with _only_one(folder):
             if not is_complete(folder):

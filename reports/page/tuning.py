@@ -9,6 +9,7 @@ from markupsafe import Markup
 from reports.analysis.tuning import analyse_tuning
 from reports.formats.tuning import selection_lines, setting_line, trial_table
 from reports.formats.yaml_text import to_yaml
+from reports.page.figures.parallel import draw_parallel
 from reports.page.figures.search import draw_best, draw_importance, draw_slice, draw_time, share_text
 from reports.page.html import TEMPLATES, write_page
 from reports.page.tables import Table
@@ -53,6 +54,7 @@ def render_tuning(study: StudyData) -> str:
         importance=draw_importance(analysis.importance),
         unsaid="; ".join(f"{one.path} {share_text(one)}" for one in analysis.importance),
         panels=panels,
+        parallel=draw_parallel(analysis, scale),
         time=draw_time(analysis, scale),
         trials=Table(*trial_table(analysis, scale)),
     )

@@ -8,6 +8,7 @@ import pytest
 from pipeline.spec.tuning import Asha
 from reports.analysis.tuning import analyse_tuning
 from reports.formats.tuning import selection_lines, to_markdown
+from reports.page.figures.parallel import draw_parallel
 from reports.page.tuning import render_tuning
 from reports.records.load import StudyData
 from reports.scale import scale_of, scale_of_metric
@@ -91,13 +92,33 @@ def test_the_pareto_set_is_what_no_other_beats_in_both(tmp_path: Path) -> None:
 def test_the_page_is_offline_and_every_drawing_is_told_in_words(whole: StudyData) -> None:
     page = render_tuning(whole)
     assert "default-src 'none'" in page and not re.search(r'(src|href)="https?:', page)
-    for part in ("chosen", "best", "importance", "slices", "trials"):
+    for part in ("chosen", "best", "importance", "slices", "parallel", "trials"):
         assert f'id="{part}"' in page
     drawings = re.findall(r"<svg [^>]*>", page)
-    assert len(drawings) == 4 and all('role="img"' in one and "aria-label=" in one for one in drawings)
+    assert len(drawings) == 5 and all('role="img"' in one and "aria-label=" in one for one in drawings)
     assert page.count("trial 7: 64.00") >= 2, "a dot in each slice"
     rows = re.findall(r"<tr><td>(\d+)</td>", page[page.index('id="trials"') :])
     assert rows == [str(number) for number in reversed(range(20))], "best first"
+
+
+def test_a_line_joins_a_trials_values_from_axis_to_axis_and_the_best_are_bold(whole: StudyData, tmp_path: Path) -> None:
+    analysis = analyse_tuning(whole)
+    figure = draw_parallel(analysis, scale_of_metric(whole.plan.metric))
+    assert figure is not None
+    lines = re.findall(r'<g class="trial-line( best)?"><title>trial (\d+):.*?</title>(.*?)</g>', str(figure.svg))
+    assert len(lines) == 20
+    by_score = sorted(analysis.trials, key=lambda trial: -(trial.score or 0))
+    assert {int(number) for best, number, _ in lines if best} == {trial.number for trial in by_score[:2]}
+    assert [row[0] for row in figure.twin.rows] == [str(trial.number) for trial in by_score[:2]]
+    first: dict[int, float] = {}
+    for _, number, parts in lines:
+        ends = re.findall(r'x1="([\d.]+)%" y1="(\d+)" x2="([\d.]+)%" y2="(\d+)"', parts)
+        assert len(ends) == 2, "from rate to schedule, and from there to the score"
+        assert ends[0][2:] == ends[1][:2], "one line, not two"
+        first[int(number)] = float(ends[0][0])
+    steps = [first[n + 1] - first[n] for n in range(19)]
+    assert min(steps) > 2 and max(steps) - min(steps) < 0.03, "rates of one ratio stand evenly on a log axis"
+    assert draw_parallel(analyse_tuning(searched(tmp_path, VALUES[:1], [0.5])), scale_of("top1")) is None
 
 
 def test_an_unfinished_search_has_a_page_too(tmp_path: Path) -> None:

@@ -61,12 +61,12 @@ def draw_slice(one: Slice, scale: Scale) -> Markup | None:
     if len(one.scores) < 2:
         return None
     left, right, top, bottom = 50.0, 310.0, 10.0, 160.0
-    turned = [math.log10(value) for value in one.positions] if one.log else list(one.positions)
-    span = _span(one, turned, left, right)
+    turned = turned_positions(one)
+    span = span_of(one, turned, left, right)
     y = _upwards(one.scores, scale, top, bottom)
     parts = [line(str(left), y.at(t), str(right), y.at(t), "grid") for t in y.ticks(4)]
     parts += [text(str(left - 6), y.at(t) + 4, number(scale.gain(t)), "tick", anchor="end") for t in y.ticks(4)]
-    parts += [text(str(span.at(at)), bottom + 18, name, "tick") for at, name in _across(one, span)]
+    parts += [text(str(span.at(at)), bottom + 18, name, "tick") for at, name in ticks_across(one, span)]
     parts += [
         dot(str(span.at(at)), y.at(scale.gain(score)), 4, "seed good", f"trial {trial}: {scale.value(score)}")
         for at, score, trial in zip(turned, one.scores, one.trials, strict=True)
@@ -150,14 +150,19 @@ def _dot(across: float, up: float, trial: TrialResult, scale: Scale) -> Markup:
     return dot(str(across), up, 3.6, "seed open", f"trial {trial.number}: {scale.value(trial.score or 0.0)} ({values})")
 
 
-def _span(one: Slice, turned: list[float], left: float, right: float) -> Axis:
+def turned_positions(one: Slice) -> list[float]:
+    """Where each trial stands along a parameter: its logarithm where that is how it was searched."""
+    return [math.log10(value) for value in one.positions] if one.log else list(one.positions)
+
+
+def span_of(one: Slice, turned: list[float], left: float, right: float) -> Axis:
     """Of the parameter; a choice stands in the middle of a place of its own."""
     return (
         Axis(-0.5, len(one.choices) - 0.5, left, right) if one.choices else axis_around(turned, start=left, end=right)
     )
 
 
-def _across(one: Slice, span: Axis) -> list[tuple[float, str]]:
+def ticks_across(one: Slice, span: Axis) -> list[tuple[float, str]]:
     """Ticks of a parameter: positions on the axis, and their names."""
     if one.choices:
         longest = max(4, 36 // len(one.choices))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablations.records.store import append_record, write_plan
+from ablations.records.sync import sync
 from ablations.tuning.drive import Search
 from ablations.tuning.ranges import holds
 from pipeline.spec.errors import RecordError, SpecError
@@ -69,6 +70,25 @@ def test_earlier_trials_outside_this_space_are_left_out_and_never_win(tmp_path: 
     assert len(search._earlier) == len(inside) < 8
     play(search)
     assert search.study.tuned is not None and search.study.tuned.recipe["optimizer"]["lr"] >= 0.5
+
+
+def test_a_search_of_another_home_is_read_from_mlflow_alone(tmp_path: Path) -> None:
+    """The same trials as by name in that home; the new home holds nothing of them."""
+    there, here = home_of(tmp_path / "there"), home_of(tmp_path / "here")
+    finish_one(there, study="before")
+    sync(there)
+    source = {"study": "before", "mlflow": there.mlflow_uri}
+    by_name = Search(study_of(search=TPE, warm_start=["before"]), there)
+    read = Search(study_of(search=TPE, warm_start=[source]), here)
+    assert len(read._earlier) == 8
+    assert read._earlier == by_name._earlier
+    assert read.records == {}
+    with pytest.raises(RecordError, match="there is no file"):
+        Search(study_of(search=TPE, warm_start=[source | {"mlflow": "sqlite:////nowhere/mlflow.db"}]), here)
+    with pytest.raises(RecordError, match="no experiment 'befor', did you mean 'before'"):
+        Search(study_of(search=TPE, warm_start=[source | {"study": "befor"}]), here)
+    with pytest.raises(SpecError, match="warm_start"):
+        spec_of(search=TPE, warm_start=[{"study": "before"}])
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:

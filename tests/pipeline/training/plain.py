@@ -1,6 +1,8 @@
 """Training as anybody would write it, with nothing of the project but crops, order and starting weights."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,11 +46,17 @@ def pictures(data: DataHandle, rows: np.ndarray, crops: Crops) -> Tensor:
     )
 
 
-def plain_training(data: DataHandle, seed: int, lr: float, num_shards: int = 1, epochs: int = 3) -> PlainRun:
-    """A width-4 network, SGD with momentum 0.9 and weight decay 5e-5, batches of 64."""
+def plain_training(
+    data: DataHandle, seed: int, lr: float | Sequence[float], num_shards: int = 1, epochs: int = 3
+) -> PlainRun:
+    """A width-4 network, SGD with momentum 0.9 and weight decay 5e-5, batches of 64.
+
+    `lr` may be a rate for each step.
+    """
     torch.manual_seed(derive_seed(seed, "init"))
     model = SmallCnnNet(10, 4, 0.0)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-5)
+    rates = iter(lr if isinstance(lr, Sequence) else itertools.repeat(lr))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-5)
     train, val = data.train, data.evals["val"]
     eight = np.full(len(val.rows), 8)
     val_images = pictures(data, val.rows, central_crops(eight, eight, 1.0))
@@ -70,6 +78,7 @@ def plain_training(data: DataHandle, seed: int, lr: float, num_shards: int = 1, 
                 part = functional.cross_entropy(model(images), labels) / num_shards
                 part.backward()
                 loss += float(part.detach())
+            optimizer.param_groups[0]["lr"] = next(rates)
             optimizer.step()
             run.losses.append(loss)
         model.eval()
