@@ -3,6 +3,8 @@
 import errno
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -42,11 +44,18 @@ def _load(grid: Path, data: str | None):
     from ablations.planning.screen import check_screen
 
     spec = parse_grid(with_data_path(read_yaml(grid), data), str(grid))
-    try:
+    with _naming(grid):
         check_screen(spec)
-    except SpecError as error:
-        raise SpecError(f"{grid}: {error}") from error
     return spec
+
+
+@contextmanager
+def _naming(grid: Path) -> Iterator[None]:
+    """Every line of a message about what a file says names the file."""
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
 
 
 def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
@@ -68,10 +77,8 @@ def _plan(grid: Path, spec, resolve_precision, home=None, seeds: tuple[int, ...]
         raise SpecError(f"{grid}: study: {spec.study!r} is a search in this home; give the grid another name")
     if home is not None and seeds is None:
         seeds = seeds_so_far(spec, known)
-    try:
+    with _naming(grid):
         return build_plan(spec, resolve_precision, weights=home.weights if home else None, seeds=seeds)
-    except (SpecError, DataError) as error:
-        raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
 
 
 @app.command()
@@ -97,26 +104,34 @@ def run(
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
     from ablations.commands.finish import finish
     from ablations.commands.plan_change_text import change_lines
+    from ablations.commands.search_text import first_line
     from ablations.planning.more_seeds import next_seeds
     from ablations.planning.screen import screen, screen_lines
     from ablations.records.home import Home
     from ablations.running.rung import train_rung
     from ablations.running.runner import finished_keys, precision_of_hardware, run_study
+    from ablations.tuning.retune import retuned
     from reports.analysis.findings import finding_lines
 
     place = Home.resolve(home)
     asked = _load(grid, data)
-    for line in screen_lines(asked):
+    for line in (*screen_lines(asked), *first_line(asked)):
         typer.echo(line, err=True)
     try:
         screened = screen(asked, lambda rung: train_rung(rung, place))
         spec = screened.grid
-        planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place))
+
+        def planned_with(seeds: tuple[int, ...] | None = None):
+            written = screened.written_into(_plan(grid, spec, precision_of_hardware, place, seeds))
+            with _naming(grid):
+                return retuned(spec, written, place)
+
+        planned = planned_with()
         if add_seeds:
             step = next_seeds(planned.plan, place)
             typer.echo(f"seeds     {step.note}", err=True)
             if step.seeds != planned.plan.seeds:
-                planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place, step.seeds))
+                planned = planned_with(step.seeds)
         lines = change_lines(planned, place, finished_keys(place, planned)) + finding_lines(planned.plan)
         for line in lines:  # before hours are spent; the findings again below the verdicts
             typer.echo(line, err=True)
@@ -135,16 +150,20 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     import os
 
     from ablations.commands.plan_text import plan_json, plan_lines
+    from ablations.commands.search_text import search_json, search_lines
     from ablations.planning.screen import first_rung, screen_lines
     from ablations.records.home import Home
     from ablations.running.cluster import connect, has_cluster
     from ablations.running.lanes import cluster_size, size_lanes
     from ablations.running.runner import finished_keys, precision_of_hardware
+    from ablations.tuning.retune import forecast
 
     place = Home.resolve(home)
     asked = _load(grid, data)
     spec = first_rung(asked)
-    planned = _plan(grid, spec, precision_of_hardware, place)
+    with _naming(grid):
+        seen = forecast(spec, _plan(grid, spec, precision_of_hardware, place), precision_of_hardware, place)
+    planned = seen.planned
     if has_cluster():
         connect()
         cpus, gpus = cluster_size()
@@ -155,19 +174,27 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     lanes = size_lanes(spec.resources, cpus, gpus, len(planned.runs)).lanes
     finished = finished_keys(place, planned)
     if as_json:
-        _print(json.dumps(plan_json(planned, place, finished, lanes), indent=2))
+        found = plan_json(planned, place, finished, lanes) | {"retune": search_json(seen, place, lanes)}
+        _print(json.dumps(found, indent=2))
     else:
-        _print("\n".join([*screen_lines(asked), *plan_lines(planned, place, finished, lanes)]))
+        lines = [*screen_lines(asked), *search_lines(seen, place, lanes), *plan_lines(planned, place, finished, lanes)]
+        _print("\n".join(lines))
 
 
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
     from ablations.planning.screen import first_rung
+    from ablations.tuning.retune import forecast
     from reports.analysis.findings import finding_lines
 
-    planned = _plan(grid, first_rung(_load(grid, data)), lambda precision: precision)
-    _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs")
+    spec = first_rung(_load(grid, data))
+    with _naming(grid):
+        seen = forecast(spec, _plan(grid, spec, lambda precision: precision), lambda precision: precision)
+    planned, searching = seen.planned, ""
+    if seen.search is not None:
+        searching = f", after {len(seen.search.runs)} that search for settings"
+    _print(f"{grid}: fine. {len(planned.plan.arms)} arms, {len(planned.runs)} training runs{searching}")
     for line in finding_lines(planned.plan):
         _print(line)
 
