@@ -5,7 +5,7 @@ choose, and judge nothing: the best of several is too high.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class ArmSearches:
             leader = leaders.setdefault(space.likeness, arm.name)
             trials: list[Candidate] = []
             for values in candidates(space, retune.trials, retune.seed) if leader == arm.name else ():
-                trial = self._with(arm, values, f"{arm.name} trial-{len(trials)}", f"trial-{len(trials)}")
+                trial = self._with(arm, values, f"{arm.name} trial-{len(trials)}", values, f"trial-{len(trials)}")
                 built.append(trial)
                 trials.append(Candidate(arm=trial.arm.name, values=values))
             found.append(_search(arm, space, leader, trials))
@@ -88,11 +88,11 @@ class ArmSearches:
                 f"than max_runs={grid.max_runs}. Lower retune.trials, use fewer factors or seeds, or raise max_runs"
             )
 
-    def _with(self, arm: Arm, values: Mapping[str, Any], name: str, *more: str) -> BuiltArm:
+    def _with(self, arm: Arm, values: Mapping[str, Any], name: str, searched: Collection[str], *more: str) -> BuiltArm:
         """An arm with these settings, under this name, and these factors more."""
         recipe = with_values(arm.recipe, values)
         # What a factor changed without naming it is no longer hidden where it was searched.
-        hidden = tuple(change for change in arm.undeclared if not any(_lies_in(change.path, path) for path in values))
+        hidden = tuple(change for change in arm.undeclared if not any(_lies_in(change.path, path) for path in searched))
         try:
             spec = experiment(recipe)
             built = self._builder.build(name, (*arm.factors, *more), spec, self._bare, recipe, hidden)
@@ -157,7 +157,9 @@ class ArmSearches:
             retuning: with settings chosen.
         """
         plan = planned.plan
-        built = [self._with(arm, retuning.of(arm.name).values, arm.name) for arm in plan.arms]
+        built = [
+            self._with(arm, retuning.of(arm.name).values, arm.name, retuning.searched(arm.name)) for arm in plan.arms
+        ]
         comparisons = tuple(_noted(comparison, retuning) for comparison in plan.comparisons)
         told = plan.model_copy(update={"comparisons": comparisons, "retuning": retuning})
         return _with_arms(told, built)

@@ -7,6 +7,7 @@ from pydantic import Field
 from pipeline.spec.base import Frozen
 from pipeline.spec.study import Context, SkippedArm
 from reports.results.noise import NoiseFloor, Repeats, Rerun
+from reports.results.parity import Parity
 from reports.results.plan import AsPlanned
 from reports.results.ranges import Range
 from reports.results.robustness import Robustness
@@ -67,9 +68,7 @@ class Effect(Frozen):
     as_expected: bool | None = None
     verdict: Verdict
     sentence: str
-    detail: str = Field(
-        default="", description="the sentence to quote: with setting, interval, seeds, method and correction"
-    )
+    detail: str = Field("", description="the sentence to quote: with setting, interval, seeds, method and correction")
     estimate: float | None = None
     level: float = Field(default=0.95, description="of `ci95`: above .95 where several looks were declared")
     ci95: Range | None = Field(default=None, description="the interval of the verdict, at `level`")
@@ -263,6 +262,7 @@ class Analysis(Frozen):
     recipe_to_keep: Recipe
     plan_hash: str
     as_planned: AsPlanned
+    parity: Parity | None = Field(None, description="how each arm was tuned; None: no arm was")
     hidden_changes: tuple[HiddenChange, ...] = ()
     warnings: tuple[str, ...] = ()
 
