@@ -22,6 +22,7 @@ from pipeline.result import StageResult
 from pipeline.spec.errors import Diverged, ResourceError
 from pipeline.spec.records import Failure, Status
 from pipeline.training.environment import environment
+from pipeline.training.history import History
 from pipeline.training.job import StageJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
@@ -112,11 +113,11 @@ class _Worker:
             if self._team.rank == 0:
                 self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1, report.by))
 
-        data = self.data(job.data_key)
+        data, history = self.data(job.data_key), History()
         try:
-            return train_stage(job, data, self._team, self._config.share, watch)
+            return train_stage(job, data, self._team, self._config.share, watch, history)
         except Diverged as error:  # all ranks raise it at the same step
-            return self._failed(job, data, error, attempt, error.step)
+            return self._failed(job, data, error, attempt, error.step, history)
         except Exception as error:
             if self._team.world_size > 1 or isinstance(error, torch.AcceleratorError):
                 # The other ranks may sit in a collective, or the device is unusable: a fresh group is the way out.
@@ -124,12 +125,15 @@ class _Worker:
                 raise
             if isinstance(error, torch.OutOfMemoryError):
                 torch.cuda.empty_cache()
-            return self._failed(job, data, error, attempt, None)
+            return self._failed(job, data, error, attempt, None, history)
 
-    def _failed(self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None) -> StageResult:
+    def _failed(
+        self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None, history: History
+    ) -> StageResult:
         tail = "".join(traceback.format_exception(error)[-LOG_TAIL_LINES:])
         failure = Failure(type=type(error).__name__, message=str(error), step=step, attempts=attempt, log_tail=tail)
-        return failed_result(job, data.fingerprint, failure, environment(self._team.device), tail)
+        log = "\n".join([*history.log, tail])
+        return failed_result(job, data.fingerprint, failure, environment(self._team.device), log, history.curves())
 
 
 def lane_main(mine: LaneConfig) -> None:

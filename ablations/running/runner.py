@@ -166,9 +166,9 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     board = Board(planned.plan, finished_metrics(home, done), sizes.lanes)
     with Progress(board) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
+        recorder = recorder_actor(home.root, study=planned.plan.study)  # its process starts while images are prepared
         handles = prepare_all(planned, home, progress)
         keep_promise(home, planned.plan)
-        recorder = recorder_actor(home.root, study=planned.plan.study)
         ray.get(recorder.start.remote(planned.plan.model_dump_json()))
         jobs = [job_of(run, home, asked) for run in planned.runs]
         to_time = timing_job(planned, home, asked) if timing else None

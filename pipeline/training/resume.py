@@ -11,10 +11,10 @@ from pipeline.training.setup import Setup
 from pipeline.training.team import Team
 
 
-def restore(job: StageJob, setup: Setup, device: torch.device) -> tuple[History, int]:
-    """Load the last checkpoint into the setup, if there is one. Returns what is remembered and the next epoch."""
+def restore(job: StageJob, setup: Setup, history: History, device: torch.device) -> int:
+    """Load the last checkpoint into the setup and the history, if there is one. Returns the next epoch."""
     if not job.checkpoint.exists():
-        return History(), 0
+        return 0
     state = checkpoint.load(job.checkpoint, device)
     setup.network.model.load_state_dict(state["model"])
     setup.optimizer.load_state_dict(state["optimizer"])
@@ -22,9 +22,9 @@ def restore(job: StageJob, setup: Setup, device: torch.device) -> tuple[History,
     setup.scaler.load_state_dict(state["scaler"])
     setup.shards.load_state(state["shards"])
     setup.chain.load_state_dict(state["strategies"])
-    history = History(**state["history"])
+    history.load_state_dict(state["history"])
     history.log.append(f"resumed after epoch {state['epoch']}")
-    return history, state["epoch"]
+    return state["epoch"]
 
 
 def save_if_due(setup: Setup, history: History, epoch: int, writer: checkpoint.CheckpointWriter, team: Team) -> None:

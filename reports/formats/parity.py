@@ -16,8 +16,8 @@ def parity_rows(parity: Parity, scale: Scale) -> tuple[tuple[str, ...], ...]:
             _searched(arm),
             f"{arm.num_finished} of {arm.num_trials}",
             _settings(arm),
-            NONE if arm.search_score is None else f"{scale.value(arm.search_score)}{scale.suffix}",
-            NONE if arm.fresh is None else f"{scale.value(arm.fresh)}{scale.suffix}",
+            NONE if arm.search_score is None else scale.value(arm.search_score),
+            NONE if arm.fresh is None else scale.value(arm.fresh),
         )
         for arm in parity.arms
     )

@@ -7,6 +7,7 @@ import pytest
 
 from ablations.grid.spec import GridSpec
 from ablations.planning.planned import Planned
+from ablations.planning.promise import num_results
 from ablations.tuning.arm_searches import ArmSearches, Records
 from ablations.tuning.ranges import holds
 from pipeline.spec.errors import SpecError
@@ -185,6 +186,18 @@ def test_the_promise_holds_the_searches_and_an_old_promise_keeps_its_hash() -> N
     assert promise is not None and promise.trials == 3 and set(promise.spaces) == {arm.name for arm in found[0].arms}
     assert "retune" not in plain.plan.promise.model_dump(mode="json", exclude_none=True)
     assert StudyPlan.model_validate_json(found[0].model_dump_json()) == found[0]
+
+
+def test_runs_of_a_search_are_no_results_of_the_study() -> None:
+    spec = retuned_grid(factors={"smoothing": SMOOTHING}, design="add_one_in")
+    planned = plan_of(spec)
+    searches = searches_of(spec, planned)
+    records = records_of(searches.planned.plan, {"bare trial-0": 0.9, "+smoothing trial-0": 0.9})
+    plan = searches.settled(planned, searches.choose(records)).plan
+    assert {arm.final.stage_hash for arm in plan.arms if arm.name != "full"} <= {stage for stage, _ in records}
+    assert num_results([plan.promise], records.values()) == 0
+    judged = [record.model_copy(update={"seed": 0}) for record in records.values()]
+    assert num_results([plan.promise], judged) == 1
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_a_study_stopped_after_its_searches_goes_on_and_trains_nothing_twice(ray
             assert arms[search["arm"]]["stages"][-1]["spec"]["optimizer"]["lr"] == best["optimizer.lr"]
     assert arms["+faster"]["stages"][-1]["spec"]["optimizer"]["lr"] == 0.2
 
+    entry = json.loads(home.plans("small").read_text().splitlines()[0])
+    assert entry["num_results"] == 0, "the runs of the search are part of the plan, no results of its comparisons"
     page = home.report("small").read_text()
     assert "Tuned or not" in page and "faster added to bare" in page and "not tuned" in page
     assert home.report("small-retune").exists()
