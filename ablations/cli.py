@@ -13,12 +13,13 @@ from ablations.commands.batch_size import batch_size
 from ablations.commands.check import check
 from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
+from ablations.commands.grid_file import load, naming, planned_conditions, planned_grid
 from ablations.commands.lr_find import lr_find
 from ablations.commands.output import write_out
 from ablations.commands.report import report
 from ablations.commands.status import status
 from ablations.commands.tune import tune
-from pipeline.spec.errors import DataError, ProjectError, SpecError
+from pipeline.spec.errors import ProjectError, SpecError
 
 EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
 
@@ -36,56 +37,6 @@ DataOption = Annotated[str | None, typer.Option("--data", envvar="ABLATE_DATA", 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 GridArgument = Annotated[Path, typer.Argument(help="A grid in YAML.")]
 _print = typer.echo
-
-
-def _load(grid: Path, data: str | None):
-    from ablations.grid.conditions import condition_grids
-    from ablations.grid.spec import parse_grid, with_data_path
-    from ablations.grid.yaml_file import read_yaml
-    from ablations.planning.screen import check_screen
-
-    spec = parse_grid(with_data_path(read_yaml(grid), data), str(grid))
-    try:
-        check_screen(spec)
-        condition_grids(spec)
-    except SpecError as error:
-        raise SpecError("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
-    return spec
-
-
-def _plan(grid: Path | str, spec, resolve_precision, home=None, seeds: tuple[int, ...] | None = None):
-    """The plan of a grid; what only shows once it meets the data and the libraries names the file as well.
-
-    Args:
-        grid: the file, and which of its conditions.
-        spec: what it holds.
-        resolve_precision: turns "auto" into a number format.
-        home: where its weights are and its study may have run already; None: it is only checked.
-        seeds: all to run; None: the grid's and those that a rule has added in this home.
-    """
-    from ablations.planning.more_seeds import seeds_so_far
-    from ablations.planning.plan import build_plan
-    from ablations.records.store import known_plan
-
-    known = None if home is None else known_plan(home, spec.study)
-    if known is not None and known.tuning is not None:
-        raise SpecError(f"{grid}: study: {spec.study!r} is a search in this home; give the grid another name")
-    if home is not None and seeds is None:
-        seeds = seeds_so_far(spec, known)
-    try:
-        return build_plan(spec, resolve_precision, weights=home.weights if home else None, seeds=seeds)
-    except (SpecError, DataError) as error:
-        raise type(error)("\n".join(f"{grid}: {line}" for line in str(error).splitlines())) from error
-
-
-def _plan_conditions(grid: Path, spec, planned, resolve_precision, home=None):
-    """The plans of a grid's conditions, with the seeds of its own; a message names the file and the condition."""
-    from ablations.planning.conditions import plan_conditions
-
-    def build(one):
-        return _plan(f"{grid}: condition {one.condition.name}", one.grid, resolve_precision, home, planned.plan.seeds)
-
-    return plan_conditions(spec, planned, build, f"{grid}: ")
 
 
 @app.command()
@@ -113,32 +64,40 @@ def run(
     from ablations.running.cluster import connect_early
 
     place = Home.resolve(home)
-    asked = _load(grid, data)
+    asked = load(grid, data)
     if not place.plan(asked.study).exists():  # else there may be nothing left that needs Ray
         connect_early()
 
     from ablations.commands.finish import finish
     from ablations.commands.plan_change_text import change_lines
+    from ablations.commands.search_text import first_line
     from ablations.planning.disk import disk_of
     from ablations.planning.more_seeds import next_seeds
     from ablations.planning.screen import screen, screen_lines
     from ablations.running.conditions import run_conditions
     from ablations.running.rung import train_rung
     from ablations.running.runner import finished_keys, precision_of_hardware, run_study
+    from ablations.tuning.retune import retuned
     from reports.analysis.findings import finding_lines
 
-    for line in screen_lines(asked):
+    for line in (*screen_lines(asked), *first_line(asked)):
         typer.echo(line, err=True)
     try:
         screened = screen(asked, lambda rung: train_rung(rung, place))
         spec = screened.grid
-        planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place))
+
+        def planned_with(seeds: tuple[int, ...] | None = None):
+            written = screened.written_into(planned_grid(grid, spec, precision_of_hardware, place, seeds))
+            with naming(grid):
+                return retuned(spec, written, place)
+
+        planned = planned_with()
         if add_seeds:
             step = next_seeds(planned.plan, place)
             typer.echo(f"seeds     {step.note}", err=True)
             if step.seeds != planned.plan.seeds:
-                planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place, step.seeds))
-        conditions = _plan_conditions(grid, spec, planned, precision_of_hardware, place)
+                planned = planned_with(step.seeds)
+        conditions = planned_conditions(grid, spec, planned, precision_of_hardware, place)
         done = finished_keys(place, planned)
         lines = change_lines(planned, place, done) + finding_lines(planned.plan)
         if warning := disk_of(planned, place, done).warning:
@@ -162,16 +121,20 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
 
     from ablations.commands.plan_conditions import conditions_json, conditions_lines
     from ablations.commands.plan_text import plan_json, plan_lines
+    from ablations.commands.search_text import search_json, search_lines
     from ablations.planning.screen import first_rung, screen_lines
     from ablations.records.home import Home
     from ablations.running.cluster import connect, has_cluster
     from ablations.running.lanes import cluster_size, size_lanes
     from ablations.running.runner import finished_keys, precision_of_hardware
+    from ablations.tuning.retune import forecast
 
     place = Home.resolve(home)
-    asked = _load(grid, data)
+    asked = load(grid, data)
     spec = first_rung(asked)
-    planned = _plan(grid, spec, precision_of_hardware, place)
+    with naming(grid):
+        seen = forecast(spec, planned_grid(grid, spec, precision_of_hardware, place), precision_of_hardware, place)
+    planned = seen.planned
     if has_cluster():
         connect()
         cpus, gpus = cluster_size()
@@ -179,29 +142,33 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
         import torch
 
         cpus, gpus = float(os.cpu_count() or 1), float(torch.cuda.device_count())
-    conditions = _plan_conditions(grid, spec, planned, precision_of_hardware, place)
+    conditions = planned_conditions(grid, spec, planned, precision_of_hardware, place)
     lanes = size_lanes(spec.resources, cpus, gpus, len(planned.runs)).lanes
     finished = finished_keys(place, planned)
     if as_json:
         found = plan_json(planned, place, finished, lanes) | conditions_json(planned, conditions, place, lanes)
-        _print(json.dumps(found, indent=2))
+        _print(json.dumps(found | {"retune": search_json(seen, place, lanes)}, indent=2))
     else:
         lines = plan_lines(planned, place, finished, lanes) + conditions_lines(planned, conditions, place, lanes)
-        _print("\n".join([*screen_lines(asked), *lines]))
+        _print("\n".join([*screen_lines(asked), *search_lines(seen, place, lanes), *lines]))
 
 
 @app.command()
 def validate(grid: GridArgument, data: DataOption = None) -> None:
     """Check a grid and its data; one line per fault. Example: ablate validate my.yaml."""
     from ablations.planning.screen import first_rung
+    from ablations.tuning.retune import forecast
     from reports.analysis.findings import finding_lines
 
-    spec = first_rung(_load(grid, data))
-    planned = _plan(grid, spec, lambda precision: precision)
-    conditions = _plan_conditions(grid, spec, planned, lambda precision: precision)
+    spec = first_rung(load(grid, data))
+    with naming(grid):
+        seen = forecast(spec, planned_grid(grid, spec, lambda precision: precision), lambda precision: precision)
+    planned = seen.planned
+    conditions = planned_conditions(grid, spec, planned, lambda precision: precision)
     num_runs = len(planned.runs) + sum(len(one.planned.runs) - len(one.shared) for one in conditions)
     under = f" under {len(conditions)} conditions and its own" if conditions else ""
-    _print(f"{grid}: fine. {len(planned.plan.arms)} arms{under}, {num_runs} training runs")
+    searching = "" if seen.search is None else f", after {len(seen.search.runs)} that search for settings"
+    _print(f"{grid}: fine. {len(planned.plan.arms)} arms{under}, {num_runs} training runs{searching}")
     for line in finding_lines(planned.plan):
         _print(line)
 

@@ -22,7 +22,7 @@ def tune(
 ) -> None:
     """Search over fields of a recipe, or go on with a search; then judge its winner with fresh seeds.
 
-    Example: ablate tune ablations/grids/digits_tune.yaml.
+    Example: ablate tune ablations/searches/digits.yaml.
     """
     from ablations.grid.spec import with_data_path
     from ablations.grid.yaml_file import read_yaml

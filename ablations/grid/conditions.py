@@ -43,6 +43,11 @@ def condition_grids(grid: GridSpec) -> tuple[ConditionGrid, ...]:
         if grid.cross_conditions:
             raise SpecError("cross_conditions: there are no conditions to cross; name some under conditions")
         return ()
+    if grid.retune is not None:
+        raise SpecError(
+            "conditions: with retune the settings found under the base would be judged under conditions that they were "
+            "not searched for. Take conditions out, or retune in one grid and write what it finds into another"
+        )
     if isinstance(grid.design, Halving):
         raise SpecError(
             f"conditions: with design {grid.design.kind!r} each condition could keep other factors, and none could be "

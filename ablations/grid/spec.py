@@ -10,6 +10,7 @@ from ablations.grid.factors import LEVELS, check_factor, switches_of
 from ablations.grid.faults import fault_lines, is_impossible
 from ablations.grid.merge import check_clashes, check_owners, experiment, merge, undot
 from ablations.grid.noise_floor import NoiseFloor, on_or_off
+from ablations.grid.retune import Retune, fault_of
 from ablations.records.home import slug
 from pipeline.recipes.experiment import ExperimentSpec
 from pipeline.spec.base import Frozen
@@ -77,6 +78,7 @@ class GridSpec(Frozen):
     noise_floor: Annotated[NoiseFloor, BeforeValidator(on_or_off)] = NoiseFloor()
     more_seeds: MoreSeeds = NoMoreSeeds()
     metric: Metric = Metric()
+    retune: Retune | None = Field(None, description="a search of equal size for every arm before its seeds run")
     max_runs: int = Field(500, ge=1, description="refuse a plan with more training runs than this")
     resources: Resources = Resources()
 
@@ -107,6 +109,13 @@ class GridSpec(Frozen):
                 f"more_seeds: the first stage is the grid's {num} seeds; it needs at least 2, to measure the spread, "
                 f"and max_seeds above them, not {rule.max_seeds}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_retuned(self) -> Self:
+        fault = "" if self.retune is None else fault_of(self.retune, self.design, self.seeds)
+        if fault:
+            raise ValueError(fault)
         return self
 
     def levels(self) -> dict[str, tuple[str, ...]]:

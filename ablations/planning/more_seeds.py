@@ -125,6 +125,7 @@ def _why(rule: Precision, widest: _Need, num_first: int, scale: Scale) -> str:
 def _fresh_seeds(plan: StudyPlan, records: dict[tuple[str, int], RunRecord]) -> Iterator[int]:
     """The integers after the plan's; one with which an arm has run already is passed over, since it was seen."""
     hashes = {arm.final.stage_hash for arm in plan.arms}
-    used = {*plan.seeds, *(seed for stage_hash, seed in records if stage_hash in hashes)}
+    chose = () if plan.retuning is None else (plan.retuning.seed,)
+    used = {*plan.seeds, *chose, *(seed for stage_hash, seed in records if stage_hash in hashes)}
     last = max(plan.seeds)
     return (seed for seed in chain(range(last + 1, 2**31), range(last)) if seed not in used)

@@ -35,14 +35,18 @@ def keep_promise(home: Home, plan: StudyPlan) -> PlanEntry:
 
 
 def num_results(promises: Iterable[Promise], records: Iterable[RunRecord]) -> int:
-    """Comparisons of these plans of which a result can be known: one seed has finished in all their arms."""
+    """Comparisons of these plans of which a result can be known: one seed has finished in all their arms.
+
+    The seed of a declared search for settings does not count: its runs choose, and are part of the plan.
+    """
     seeds: dict[str, set[int]] = {}
     for record in records:
         if record.status is Status.FINISHED:
             seeds.setdefault(record.stage_hash, set()).add(record.seed)
     known: set[frozenset[tuple[str, float]]] = set()
     for promise in promises:
+        chose = set() if promise.retune is None else {promise.retune.seed}
         for comparison in promise.comparisons:
-            if set.intersection(*(seeds.get(promise.arms[arm], set()) for arm in comparison.contrast)):
+            if set.intersection(*(seeds.get(promise.arms[arm], set()) - chose for arm in comparison.contrast)):
                 known.add(frozenset((promise.arms[arm], weight) for arm, weight in comparison.contrast.items()))
     return len(known)

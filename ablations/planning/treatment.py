@@ -33,7 +33,7 @@ def undeclared(arm: Mapping[str, Any], bare: Mapping[str, Any], patches: Mapping
         bare: the same of the experiment without any factor.
         patches: those that are on, dotted paths resolved.
     """
-    named = {factor: set(_named(patch)) for factor, patch in patches.items()}
+    named = {factor: set(named_fields(patch)) for factor, patch in patches.items()}
     all_named = set().union(*named.values())
     return tuple(
         Undeclared(
@@ -47,14 +47,14 @@ def undeclared(arm: Mapping[str, Any], bare: Mapping[str, Any], patches: Mapping
     )
 
 
-def _named(patch: Patch, prefix: str = "") -> Iterator[str]:
+def named_fields(patch: Patch, prefix: str = "") -> Iterator[str]:
     """Every leaf that a patch writes, below a `kind` too; `strategies.mixup` for the members of a set."""
     for name, value in patch.items():
         path = f"{prefix}{name}"
         if path in SETS:
             yield from (f"{path}.{key_of(item)}" for item in value)
         elif isinstance(value, Mapping) and value:
-            yield from _named(value, f"{path}.")
+            yield from named_fields(value, f"{path}.")
         else:
             yield path
 

@@ -1,12 +1,13 @@
 """What a study promised before it saw any result, and the diary of the plans that it was run with."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.spec.base import Frozen
+from pipeline.spec.base import ADDED_LATER, Frozen
 from pipeline.spec.more_seeds import MoreSeeds
 from pipeline.spec.records import MetricName
+from pipeline.spec.retuning import PromisedSearch
 
 
 class PromisedComparison(Frozen):
@@ -40,6 +41,9 @@ class Promise(Frozen):
     excluded: tuple[str, ...] = Field(description="arms of the design that are not run")
     data_fingerprint: str
     num_samples: dict[str, int] = Field(description="role -> images")
+    retune: Annotated[PromisedSearch | None, ADDED_LATER] = Field(
+        None, description="what every arm's settings are searched in; None: they are the grid's"
+    )
 
     @property
     def family(self) -> tuple[PromisedComparison, ...]:

@@ -4,11 +4,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.spec.base import Frozen, content_hash
+from pipeline.spec.base import Frozen, content_hash, identity_dump
 from pipeline.spec.card import Card
 from pipeline.spec.more_seeds import MoreSeeds, NoMoreSeeds, Precision
 from pipeline.spec.promise import Promise, PromisedComparison
 from pipeline.spec.records import HIGHER_IS_BETTER, IN_POINTS, MetricName
+from pipeline.spec.retuning import PromisedSearch, Retuning
 from pipeline.spec.tuning import Tuning
 
 Context = Literal[
@@ -185,6 +186,7 @@ class StudyPlan(Frozen):
     aliases: tuple[Alias, ...] = Field(default=(), description="what the design cannot tell apart")
     screen: tuple[ScreenRound, ...] = Field(default=(), description="what chose these factors, before any of this ran")
     tuning: Tuning | None = Field(None, description="the search that chose the arm `tuned`; None in a grid's study")
+    retuning: Retuning | None = Field(None, description="what gave each arm its settings; None: the grid did")
     design_notes: tuple[str, ...] = Field(default=(), description="why this design, and its warnings")
     conditions: tuple[Condition, ...] = Field(default=(), description="under which this study is asked again")
     data: DataSummary
@@ -240,12 +242,18 @@ class StudyPlan(Frozen):
             excluded=tuple(arm.name for arm in self.skipped),
             data_fingerprint=self.data.fingerprint,
             num_samples=self.data.num_samples,
+            retune=None if self.retuning is None else _promised_search(self.retuning),
         )
 
     @property
     def plan_hash(self) -> str:
         """Hash of the promise."""
-        return content_hash(self.promise)
+        return content_hash(identity_dump(self.promise))
+
+
+def _promised_search(retuning: Retuning) -> PromisedSearch:
+    spaces = {search.arm: retuning.of(search.arm).space for search in retuning.arms}
+    return PromisedSearch(trials=retuning.trials, seed=retuning.seed, spaces=spaces)
 
 
 def _promised(comparison: Comparison) -> PromisedComparison:

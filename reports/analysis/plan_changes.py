@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from pipeline.spec.base import content_hash
 from pipeline.spec.more_seeds import Looks, MoreSeeds, Precision
 from pipeline.spec.promise import Promise
+from pipeline.spec.retuning import PromisedSearch
 from reports.results.plan import Deviation
 
 MAX_NAMES = 8  # listed one by one; more are counted
@@ -41,8 +43,19 @@ def _judgement(before: Promise, after: Promise) -> Iterator[Deviation]:
     if before.alpha != after.alpha:
         text = f"verdicts were to be judged at {before.alpha:g}, now they are at {after.alpha:g}"
         yield Deviation(what="level", text=text)
+    if before.retune != after.retune:
+        text = f"settings were to come from {_search_text(before.retune)}, now from {_search_text(after.retune)}"
+        yield Deviation(what="retune", text=text)
     if before.design != after.design:
         yield Deviation(what="design", text=f"the design was {before.design}, now it is {after.design}")
+
+
+def _search_text(search: PromisedSearch | None) -> str:
+    if search is None:
+        return "the grid"
+    fields = dict.fromkeys(path for space in search.spaces.values() for path in space)
+    told = content_hash(search)[:8]
+    return f"{search.trials} trials for {names_text([*fields])} with seed {search.seed} (hash {told})"
 
 
 def _comparisons(before: Promise, after: Promise) -> Iterator[Deviation]:

@@ -10,6 +10,7 @@ from reports.analysis.effects import judge
 from reports.analysis.findings import hidden_changes
 from reports.analysis.noise import noise_floor, repeats, reruns
 from reports.analysis.order_spread import with_order_spread
+from reports.analysis.parity import parity
 from reports.analysis.recipe import recipe_to_keep
 from reports.analysis.robustness import with_robustness
 from reports.analysis.run_warnings import run_warnings
@@ -33,6 +34,7 @@ def analyse(study: StudyData) -> Analysis:
     judged = judge(study, completeness, alpha)
     num_comparisons = len(judged.family.keys)
     checked = with_robustness(with_secondary(study, judged), num_comparisons, scale)
+    arms = summarise_arms(study)
     percent = with_percentages(study, judged.family, checked, scale, alpha)
     planned = with_order_spread(study.plan, judged.family.cells, percent, scale)
     never_run = unassessed(plan)
@@ -54,7 +56,7 @@ def analyse(study: StudyData) -> Analysis:
         effects=effects,
         controls=with_robustness(judged.controls, 1, scale) + tuple(effect for effect in never_run if effect.control),
         answers=_answers(effects),
-        arms=summarise_arms(study),
+        arms=arms,
         completeness=completeness,
         total_cost=total_cost(study),
         noise_floor=noise_floor(study, judged.family.cells, scale),
@@ -64,6 +66,7 @@ def analyse(study: StudyData) -> Analysis:
         recipe_to_keep=_so_far(recipe_to_keep(plan, planned), completeness),
         plan_hash=plan.plan_hash,
         as_planned=as_planned(study, completeness),
+        parity=parity(plan, arms, scale),
         hidden_changes=hidden_changes(plan),
         under_conditions=under_conditions(study, effects),
         warnings=(

@@ -8,6 +8,7 @@ from pipeline.spec.study import Context
 from reports.analysis.findings import arms_text, hidden_text, skipped_by_reason
 from reports.formats.conditions import condition_lines, to_markdown_lines
 from reports.formats.markdown import escape, table_lines
+from reports.formats.parity import COLUMNS, parity_rows
 from reports.formats.waiting_text import waiting_lines
 from reports.results.completeness import Completeness
 from reports.results.effect import CostRatio, Effect
@@ -107,12 +108,20 @@ def to_markdown(analysis: Analysis, notes: Sequence[str] = ()) -> str:
         "",
         footnote(analysis),
         "",
+        *_tuning_lines(analysis),
         f"**{escape(analysis.recipe_to_keep.sentence)}**",
     ]
     lines.extend(f"\n{escape(remark)}" for remark in (*remarks(analysis), *notes))
     if analysis.under_conditions is not None:
         lines.extend(["", *to_markdown_lines(analysis.under_conditions, scale_of(analysis.metric, analysis.delta))])
     return "\n".join(lines) + "\n"
+
+
+def _tuning_lines(analysis: Analysis) -> list[str]:
+    if analysis.parity is None:
+        return []
+    rows = parity_rows(analysis.parity, scale_of(analysis.metric, analysis.delta))
+    return [*table_lines(COLUMNS, rows), ""]
 
 
 def progress_text(analysis: Analysis) -> str:
@@ -133,8 +142,15 @@ def footnote(analysis: Analysis) -> str:
         f"Differences in {scale.title}{f' ({scale.unit})' if scale.unit else ''} on validation at the last epoch, "
         f"{level_text(analysis.level)} intervals, {method_text(analysis)}, Holm over {analysis.num_comparisons}; "
         f"{'higher' if scale.higher_is_better else 'lower'} is better; differences below {scale.size(analysis.delta)} "
-        f"were declared beforehand not to matter. {UNTUNED} {basis_lines(analysis)}"
+        f"were declared beforehand not to matter. {tuning_text(analysis)} {basis_lines(analysis)}"
     ).rstrip()
+
+
+def tuning_text(analysis: Analysis) -> str:
+    """Where the settings of the arms come from; nothing where no arms are compared."""
+    if analysis.parity is not None:
+        return analysis.parity.sentence
+    return UNTUNED if analysis.effects or analysis.controls else ""
 
 
 def remarks(analysis: Analysis) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from reports.analysis.in_depth import analyse_in_depth
 from reports.analysis.learning import analyse_learning
 from reports.analysis.pretraining import analyse_pretraining
 from reports.analysis.rates import used_rates
-from reports.formats.text import explored_text, method_text
+from reports.formats.parity import COLUMNS, parity_rows
+from reports.formats.text import explored_text, method_text, tuning_text
 from reports.formats.waiting_text import waiting_lines
 from reports.formats.yaml_text import to_yaml
 from reports.page.answers import answers, first_screen
@@ -28,6 +29,7 @@ from reports.page.run_links import run_links
 from reports.page.sections import make_sections
 from reports.page.seen import seen_pictures
 from reports.page.tables import (
+    Table,
     arm_table,
     completeness_grid,
     control_lines,
@@ -102,6 +104,8 @@ def render(study: StudyData) -> str:
         effects=effect_table(analysis, scale),
         secondary=secondary_table(analysis),
         arms=arm_table(analysis),
+        tuned=None if analysis.parity is None else Table(COLUMNS, parity_rows(analysis.parity, scale)),
+        tuning_text=tuning_text(analysis),
         panels=draw_learning(curves, behind, scale),
         panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
         learning=learning_table(curves, scale),

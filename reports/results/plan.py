@@ -7,8 +7,8 @@ from pydantic import Field
 from pipeline.spec.base import Frozen
 
 What = Literal[
-    "promise", "metric", "delta", "level", "seeds", "rule for more seeds", "design", "comparisons", "arms", "data",
-    "code", "failed runs", "stopped early", "missing runs",
+    "promise", "metric", "delta", "level", "seeds", "rule for more seeds", "design", "retune", "comparisons", "arms",
+    "data", "code", "failed runs", "stopped early", "missing runs",
 ]  # fmt: skip
 
 

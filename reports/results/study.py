@@ -10,6 +10,7 @@ from reports.results.completeness import Completeness
 from reports.results.conditions import UnderConditions
 from reports.results.effect import CostRatio, Effect
 from reports.results.noise import NoiseFloor, Repeats, Rerun
+from reports.results.parity import Parity
 from reports.results.plan import AsPlanned
 from reports.stats.estimate import Method
 
@@ -116,6 +117,7 @@ class Analysis(Frozen):
     recipe_to_keep: Recipe
     plan_hash: str
     as_planned: AsPlanned
+    parity: Parity | None = Field(None, description="how each arm was tuned; None: no arm was")
     hidden_changes: tuple[HiddenChange, ...] = ()
     under_conditions: UnderConditions | None = Field(None, description="None in a study without conditions")
     warnings: tuple[str, ...] = ()
