@@ -60,26 +60,21 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
-    from ablations.records.home import Home
-    from ablations.running.cluster import connect_early
-
-    place = Home.resolve(home)
-    asked = load(grid, data)
-    if not place.plan(asked.study).exists():  # else there may be nothing left that needs Ray
-        connect_early()
-
     from ablations.commands.finish import finish
     from ablations.commands.plan_change_text import change_lines
     from ablations.commands.search_text import first_line
     from ablations.planning.disk import disk_of
     from ablations.planning.more_seeds import next_seeds
     from ablations.planning.screen import screen, screen_lines
+    from ablations.records.home import Home
     from ablations.running.conditions import run_conditions
     from ablations.running.rung import train_rung
     from ablations.running.runner import finished_keys, precision_of_hardware, run_study
     from ablations.tuning.retune import retuned
     from reports.analysis.findings import finding_lines
 
+    place = Home.resolve(home)
+    asked = load(grid, data)
     for line in (*screen_lines(asked), *first_line(asked)):
         typer.echo(line, err=True)
     try:

@@ -172,7 +172,6 @@ def test_a_bad_condition_ends_with_exit_code_2_before_ray_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ablations.running.cluster.connect_early", lambda: None)
     for condition, message in (
         ({"budget.batch_size": 5000}, "grid.yaml: condition budget=huge: arm bare, stage main: budget.batch_size=5000"),
         ({"budget.bach_size": 8}, "grid.yaml: conditions.budget.huge: base.budget.bach_size"),
