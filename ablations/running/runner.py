@@ -173,7 +173,7 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
         jobs = [job_of(run, home, asked) for run in planned.runs]
         to_time = timing_job(planned, home, asked) if timing else None
         queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
-        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts)
+        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, asked.hang_timeout_s)
         progress.note("writing the rest to MLflow, and the report ...")
         flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
