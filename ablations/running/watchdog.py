@@ -7,6 +7,7 @@ so that the attempt has a reason. A hang in native code that holds the interpret
 import faulthandler
 import os
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -19,6 +20,7 @@ from pipeline.training.pulse import Pulse
 SLOWER_THAN_EVER = 20  # times the longest pause between two beats so far: an honest trial is as slow again
 OTHERS_WITHIN_S = 30.0  # the other ranks notice too, about when this one does
 STDERR = 2
+STDLIB = sysconfig.get_path("stdlib")
 
 
 class Watchdog:
@@ -66,9 +68,15 @@ def hangs(pulse: Pulse, timeout_s: float) -> bool:
 
 
 def where(thread: int) -> str:
-    """The innermost line of Python that a thread is at."""
+    """The innermost line that a thread is at in anything but Python's library and torch."""
     frame = sys._current_frames().get(thread)
     if frame is None:
         return "nowhere"
-    last = traceback.extract_stack(frame)[-1]
+    stack = traceback.extract_stack(frame)
+    last = ([entry for entry in stack if not _is_library(entry.filename)] or stack)[-1]
     return f"{last.name} ({os.path.basename(last.filename)}, line {last.lineno})"
+
+
+def _is_library(filename: str) -> bool:
+    packages = f"{os.sep}site-packages{os.sep}"
+    return (filename.startswith(STDLIB) and packages not in filename) or f"{packages}torch{os.sep}" in filename

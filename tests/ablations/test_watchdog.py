@@ -63,6 +63,7 @@ def test_a_process_that_hangs_says_where_and_ends() -> None:
     done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done
     assert "Stall(rank=1, step=5, waits=False" in done.stdout
+    assert "where='never_arrives (<string>, line" in done.stdout
     assert "never_arrives" in done.stderr, "the stacks of all threads are in the log"
 
 
