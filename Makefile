@@ -1,5 +1,5 @@
 # A fresh machine needs Python 3.11 or 3.12 and `make`; everything else is installed into ./.venv by the first target.
-# Targets: demo, test, test-fast, test-slow, check, format, bench, lock-check, clean, distclean
+# Targets: demo, test, test-fast, test-slow, check, format, bench, chaos, lock-check, clean, distclean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 # One thread each: tests, Ray workers and the driver share the cores, and idle threads only slow each other down.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help setup demo test test-fast test-slow check format bench lock-check clean distclean
+.PHONY: help setup demo test test-fast test-slow check format bench chaos lock-check clean distclean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -67,6 +67,9 @@ bench: $(STAMP)  ## run every benchmark; PHOTOS=FOLDER and SMALL=PARQUET name re
 
 lock-check: $(STAMP)  ## do pyproject.toml and constraints.txt still resolve together? (installs nothing)
 	@$(BIN)/python -m pip install --dry-run --quiet --ignore-installed -c constraints.txt -e '.[dev]' && echo "resolves"
+
+chaos: $(STAMP)  ## break a study at random moments, and write what survived to docs/RELIABILITY.md (about 20 minutes)
+	@$(ONE_THREAD) $(BIN)/python -m tests.chaos
 
 clean:  ## caches and build leftovers; studies in ./ablate-home stay
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -95,17 +95,23 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run or resume a grid: only what is missing or failed. Example: ablate run ablations/grids/clothing.yaml."""
+    from ablations.records.home import Home
+    from ablations.running.cluster import connect_early
+
+    place = Home.resolve(home)
+    asked = _load(grid, data)
+    if not place.plan(asked.study).exists():  # else there may be nothing left that needs Ray
+        connect_early()
+
     from ablations.commands.finish import finish
     from ablations.commands.plan_change_text import change_lines
+    from ablations.planning.disk import disk_of
     from ablations.planning.more_seeds import next_seeds
     from ablations.planning.screen import screen, screen_lines
-    from ablations.records.home import Home
     from ablations.running.rung import train_rung
     from ablations.running.runner import finished_keys, precision_of_hardware, run_study
     from reports.analysis.findings import finding_lines
 
-    place = Home.resolve(home)
-    asked = _load(grid, data)
     for line in screen_lines(asked):
         typer.echo(line, err=True)
     try:
@@ -117,7 +123,10 @@ def run(
             typer.echo(f"seeds     {step.note}", err=True)
             if step.seeds != planned.plan.seeds:
                 planned = screened.written_into(_plan(grid, spec, precision_of_hardware, place, step.seeds))
-        lines = change_lines(planned, place, finished_keys(place, planned)) + finding_lines(planned.plan)
+        done = finished_keys(place, planned)
+        lines = change_lines(planned, place, done) + finding_lines(planned.plan)
+        if warning := disk_of(planned, place, done).warning:
+            lines.append(f"disk      WARNING: {warning}")
         for line in lines:  # before hours are spent; the findings again below the verdicts
             typer.echo(line, err=True)
         outcome = run_study(planned, place, spec.resources)

@@ -67,8 +67,8 @@ LAZY_IN: dict[str, frozenset[str]] = {"reports": frozenset({"mlflow"})}
 
 # What a strategy may see of its own package. Anything else two strategies share moves to models, types or base.
 STRATEGY_PACKAGE = "pipeline.strategies"
-STRATEGY_HUBS = ("__init__", "base", "chain")  # files of that package that are not strategies
-STRATEGY_MAY_SEE = ("pipeline.strategies.base",)
+STRATEGY_HUBS = ("__init__", "base", "teaching", "chain")  # files of that package that are not strategies
+STRATEGY_MAY_SEE = ("pipeline.strategies.base", "pipeline.strategies.teaching")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def finish(home: Home, study: str, outcome: Outcome, as_json: bool) -> int:
         typer.echo(to_json(analysis))
     else:
         console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-        console.print(verdict_table(study, analysis))
+        console.print(verdict_table(study, analysis, console))
         for line in sentence_lines(analysis):
             typer.echo(line)
         for line in finding_lines(found.plan):

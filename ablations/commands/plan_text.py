@@ -1,32 +1,25 @@
 """What `ablate plan` prints: arms, runs, what is reused, cost, and the smallest effect these seeds can show."""
 
 import math
-import time
 from dataclasses import dataclass
-
-import torch
 
 from ablations.commands.plan_change_text import change_lines, change_texts, rule_lines
 from ablations.commands.stage_tree import arm_lines
 from ablations.grid.noise_floor import noise_lines
+from ablations.planning.disk import Disk, disk_of
 from ablations.planning.planned import Planned
-from ablations.planning.stage_checks import num_trained_on, pictures_per_image
+from ablations.planning.stage_checks import num_trained_on
+from ablations.planning.step_probe import StepProbe
 from ablations.records.home import Home
 from ablations.records.store import known_plan, read_records, read_timings
 from ablations.running.display import duration
-from pipeline.data.decode import KEEP_RATIO
 from pipeline.data.plan import steps_per_epoch
-from pipeline.experiment import StageSpec
-from pipeline.models.build import build_model
-from pipeline.spec.data import DataSpec
 from pipeline.spec.records import IN_POINTS, Status
 from pipeline.spec.study import StudyPlan
-from pipeline.training.precision import number_format
 from reports.analysis.contrast import compares_nothing, difference, is_difference, squared_norm, stage_weights
 from reports.analysis.findings import changes_nothing, finding_lines, hidden_changes, why_skipped
 from reports.stats.power import Detectable, sd_upper_limit, smallest_detectable
 
-BYTES_PER_RUN = 200_000  # record, curves, predictions and sheet of a small study; weights are added by their size
 ASSUMED_ERROR = 0.1  # of a classifier nobody has trained yet, for the prior on run-to-run noise
 
 
@@ -38,8 +31,7 @@ class Estimate:
     finished: int
     one_after_another_s: float
     measured: int  # pending stages whose time comes from earlier runs rather than from a probe
-    disk_mb: float
-    prepared_mb: float  # of it; can be deleted afterwards
+    num_rough: int  # networks that the probe had no time to look at well
     num_one_seed: int  # runs of one seed more
     one_seed_s: float  # and their time, one after another
     stage_s: dict[str, float]  # stage hash -> seconds of one run
@@ -53,66 +45,37 @@ class Noise:
     source: str
 
 
-def probe_step_s(spec: StageSpec, num_classes: int) -> float:
-    """Seconds of one training step on made-up images, on this machine."""
-    model = build_model(spec.model, num_classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    size, batch = spec.data.image_size_px, min(spec.budget.batch_size, 16)
-    images = torch.zeros(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
-    best = math.inf
-    for _ in range(2):
-        start = time.perf_counter()
-        with number_format(spec.precision if spec.precision != "auto" else "fp32", "cpu"):
-            model(images).float().logsumexp(dim=1).sum().backward()
-        best = min(best, time.perf_counter() - start)
-    return best * pictures_per_image(spec) * spec.budget.batch_size / batch
-
-
 def estimate(planned: Planned, home: Home, finished: frozenset[str]) -> Estimate:
     """Seconds from earlier runs or timings of the same stage where there are any, else from a probe."""
     records = read_records(home)
     known = {h: r.cost.busy_s for (h, _), r in records.items() if r.status is Status.FINISHED and r.cost}
     timed = {t.stage_hash: t.step_ms / 1000 for t in read_timings(home)}
-    probes: dict[tuple[str, int, int, str], float] = {}
-    total_s, disk_mb, measured = 0.0, 0.0, 0
-    sizes: dict[str, float] = {}
+    probe = StepProbe()
+    total_s, measured = 0.0, 0
     stage_s: dict[str, float] = {}
     for run in planned.runs:
         spec, listing = run.spec, planned.data[run.data_key].listing
-        model_key = spec.model.model_dump_json()
-        if model_key not in sizes:
-            model = build_model(spec.model, len(listing.class_names))
-            sizes[model_key] = sum(p.numel() for p in model.parameters()) * 4 / 2**20
-        disk_mb += sizes[model_key] + BYTES_PER_RUN / 2**20
         stage = run.stage.stage_hash
-        if stage not in stage_s:
-            shown = pictures_per_image(spec) * spec.budget.batch_size
-            key = (model_key, spec.data.image_size_px, shown, spec.precision)
-            if stage not in known and stage not in timed and key not in probes:
-                probes[key] = probe_step_s(spec, len(listing.class_names))
+        if stage in known:
+            stage_s[stage] = known[stage]
+        elif stage not in stage_s:
+            step_s = timed[stage] if stage in timed else probe.step_s(spec, len(listing.class_names))
             num_train = num_trained_on(spec, len(listing.rows("train")), len(listing.rows("pool")))
-            num_steps = steps_per_epoch(num_train, spec.budget.batch_size) * spec.budget.epochs
-            stage_s[stage] = known[stage] if stage in known else num_steps * (timed.get(stage) or probes[key])
+            stage_s[stage] = step_s * steps_per_epoch(num_train, spec.budget.batch_size) * spec.budget.epochs
         if run.key not in finished:
             total_s += stage_s[stage]
             measured += stage in known
     one_seed = {s.stage_hash for arm in planned.plan.arms if arm.seeds is None for s in arm.stages}
-    prepared_mb = sum(prepared_mb_of(data.spec, len(data.listing.ids)) for data in planned.data.values())
     return Estimate(
         pending=len(planned.runs) - len(finished),
         finished=len(finished),
         one_after_another_s=total_s,
         measured=measured,
-        disk_mb=disk_mb + prepared_mb,
-        prepared_mb=prepared_mb,
+        num_rough=probe.num_rough,
         num_one_seed=len(one_seed),
         one_seed_s=sum(stage_s[stage] for stage in one_seed),
         stage_s=stage_s,
     )
-
-
-def prepared_mb_of(spec: DataSpec, num_images: int) -> float:
-    """Prepared images at their largest: the short side is kept up to KEEP_RATIO times too large, the aspect is 4:3."""
-    return num_images * 3 * (KEEP_RATIO * spec.short_side_px) ** 2 * (4 / 3) / 2**20
 
 
 def noise(planned: Planned, home: Home) -> Noise | None:
@@ -198,10 +161,26 @@ def plan_lines(planned: Planned, home: Home, finished: frozenset[str], lanes: in
         f"{duration(cost.one_after_another_s / lanes)} on {lanes} lane{'s' if lanes != 1 else ''}, "
         "start-up and cost block "
         f"apart; one seed more: {cost.num_one_seed} runs, {duration(cost.one_seed_s / lanes)}"
-        + ("" if cost.measured or not cost.pending else " (from a probe of single steps here: expect a factor of two)"),
-        f"disk      about {cost.disk_mb:.0f} MB in {home.root}, up to {cost.prepared_mb:.0f} of it prepared images",
+        + ("" if cost.measured or not cost.pending else f" ({probe_text(cost.num_rough)})"),
+        *disk_lines(disk_of(planned, home, finished, lanes), home),
     ]
     return lines + detectable_lines(planned, noise(planned, home), unit)
+
+
+def probe_text(num_rough: int) -> str:
+    """How far a probe may be trusted."""
+    networks = f"{num_rough} network{'' if num_rough == 1 else 's'}"
+    rough = f"; {networks} too large for it, extrapolated from two images or from FLOPs" if num_rough else ""
+    return f"from a probe of single steps here{rough}: expect a factor of {'three' if num_rough else 'two'}"
+
+
+def disk_lines(disk: Disk, home: Home) -> list[str]:
+    """What the home will hold, and whether there is room for it."""
+    lines = [
+        f"disk      about {disk.total_mb:.0f} MB in {home.root}, up to {disk.prepared_mb:.0f} of it prepared images; "
+        f"checkpoints of runs under way up to {disk.checkpoints_mb:.0f} MB more; {disk.free_mb:.0f} MB are free"
+    ]
+    return lines + ([f"          WARNING: {disk.warning}"] if disk.warning else [])
 
 
 def design_lines(plan: StudyPlan) -> list[str]:
@@ -246,6 +225,7 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
     cost = estimate(planned, home, finished)
     spread = noise(planned, home)
     found = detectable(planned, spread.sd, len(planned.plan.seeds)) if spread else None
+    disk = disk_of(planned, home, finished, lanes)
     before = known_plan(home, planned.plan.study)
     return {
         "study": planned.plan.study,
@@ -266,7 +246,9 @@ def plan_json(planned: Planned, home: Home, finished: frozenset[str], lanes: int
         },
         "one_seed_more": {"runs": cost.num_one_seed, "seconds_on_lanes": cost.one_seed_s / lanes},
         "seconds": {"sequential": cost.one_after_another_s, "on_lanes": cost.one_after_another_s / lanes},
-        "disk_mb": cost.disk_mb,
+        "disk_mb": disk.total_mb,
+        "disk_to_write_mb": disk.to_write_mb,
+        "disk_free_mb": disk.free_mb,
         "noise_sd": spread.sd if spread else None,
         "smallest_detectable": found.alone if found else None,
         "smallest_detectable_corrected": found.after_correction if found else None,

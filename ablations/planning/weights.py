@@ -10,7 +10,7 @@ import safetensors.torch
 
 from pipeline.experiment import StageSpec
 from pipeline.models.build import build_model
-from pipeline.models.pretrained import fetch, pretrained_tag
+from pipeline.models.pretrained import fetch, pretrained_tag, published_colours
 from pipeline.models.weights import checked_sha256, load_part, read_weights
 from pipeline.spec.base import content_hash
 from pipeline.spec.errors import Impossible, ResourceError
@@ -30,7 +30,7 @@ class Starts:
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
-        self._known: dict[tuple[AnyInit, AnyModel, int], FromFile | Impossible] = {}
+        self._known: dict[tuple[str, str, int], FromFile | Impossible] = {}
 
     def resolved(self, stage: StageSpec, num_classes: int, where: str) -> StageSpec:
         """The stage as workers get it: whatever it reads from outside has become a file with its sha256.
@@ -42,8 +42,14 @@ class Starts:
         """
 
         def looked_at(network: NetworkRef) -> NetworkRef:
-            found = self._of(network.weights, network.model, num_classes, f"{where}: teacher.weights")
-            return network.model_copy(update={"weights": found})
+            at = f"{where}: teacher.weights"
+            found = self._of(network.weights, network.model, num_classes, at)
+            colours = network.colours
+            if colours is None and isinstance(network.weights, Pretrained) and isinstance(network.model, Timm):
+                colours = published_colours(network.model, network.weights.tag, at)
+            # Those of the student are the default: said or not, the same teacher.
+            colours = None if colours == stage.data.colours else colours
+            return network.model_copy(update={"weights": found, "colours": colours})
 
         return stage.model_copy(
             update={
@@ -62,7 +68,7 @@ class Starts:
         """
         if not isinstance(wanted, FromFile | Pretrained):
             return wanted
-        key = (wanted, model, num_classes)
+        key = (wanted.model_dump_json(), model.model_dump_json(), num_classes)  # text: options have no hash
         if key not in self._known:
             try:
                 self._known[key] = self._look(wanted, model, num_classes, where)

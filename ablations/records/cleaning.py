@@ -1,16 +1,20 @@
 """What of a home may go because no study in it needs it. Records, curves and predictions are never part of it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 
 from ablations.records.home import Home
+from pipeline.spec.errors import RecordError, SpecError
 from pipeline.spec.records import run_key
 from reports.analysis.completeness import assess_completeness
 from reports.analysis.study import analyse
-from reports.records.load import StudyData
+from reports.records.load import StudyData, nearest_text
 
+HOURS = {"h": 1, "d": 24, "w": 168}
 ALWAYS_KEPT = ("bare", "full")  # with the recipe to keep: what `ablate report --final` scores
 
 
@@ -28,17 +32,72 @@ class Waste:
         return sum(_size(path) for path in self.paths)
 
 
-def find_waste(home: Home, studies: Iterable[StudyData]) -> tuple[Waste, ...]:
+def find_waste(home: Home, studies: Iterable[StudyData], given_up: str | None = None) -> tuple[Waste, ...]:
     """Everything that no study of the home needs, by kind; kinds of which there is nothing are left out.
 
     An unfinished study needs the prepared images, the weights that its runs start from and its checkpoints. A
-    finished one needs the weights that its test scores are read with.
+    finished one needs the weights that its test scores are read with, and both the small pictures of their data.
 
     Args:
         home: where to look. Nothing is deleted.
         studies: all of this home.
+        given_up: a study that shall need nothing any more; then only what it has used is looked at.
+
+    Raises:
+        RecordError: there is no study of that name.
     """
     studies = list(studies)
+    if given_up is None:
+        return _unneeded(home, studies)
+    names = [study.plan.study for study in studies]
+    if given_up not in names:
+        raise RecordError(
+            f"--study: no study {given_up!r} in {home.root}{nearest_text(given_up, names)}; it has "
+            f"{', '.join(names) or 'none'}"
+        )
+    plan = studies.pop(names.index(given_up)).plan
+    used = {run_key(stage, seed) for stage, seeds in plan.seeds_by_stage().items() for seed in seeds}
+    specs = "".join(stage.model_dump_json() for arm in plan.arms for stage in arm.stages)
+
+    def has_used(path: Path) -> bool:
+        if path.is_relative_to(home.weights):
+            return _sha256_of(path) in specs
+        if path.is_relative_to(home.cache):  # which studies prepared images are of is not known
+            return True
+        return path.name in used or path.parent.name in used or path.stem == plan.data.fingerprint
+
+    return _only(_unneeded(home, studies), has_used)
+
+
+def written_before(waste: Iterable[Waste], age_s: float) -> tuple[Waste, ...]:
+    """Of the waste, what nobody has written to for so many seconds."""
+    latest = time.time() - age_s
+    return _only(waste, lambda path: _last_written(path) < latest)
+
+
+def age_s(text: str) -> float:
+    """Seconds of '12h', '30d' or '2w'.
+
+    Raises:
+        SpecError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+)([hdw])", text.strip())
+    if found is None:
+        raise SpecError(f"--older-than: {text!r} is no age; write a whole number of h, d or w, such as 30d")
+    return int(found[1]) * HOURS[found[2]] * 3600.0
+
+
+def _only(waste: Iterable[Waste], keep: Callable[[Path], bool]) -> tuple[Waste, ...]:
+    found = (replace(kind, paths=tuple(filter(keep, kind.paths))) for kind in waste)
+    return tuple(kind for kind in found if kind.paths)
+
+
+def _last_written(path: Path) -> float:
+    return max((file.stat().st_mtime for file in _files(path)), default=path.stat().st_mtime)
+
+
+def _unneeded(home: Home, studies: list[StudyData]) -> tuple[Waste, ...]:
+    fingerprints = {study.plan.data.fingerprint for study in studies}
     kept = frozenset(key for study in studies for key in _needed_weights(study))
     open_runs = frozenset(key for study in studies for key in _open_runs(study))
     specs = "".join(stage.model_dump_json() for study in studies for arm in study.plan.arms for stage in arm.stages)
@@ -62,6 +121,11 @@ def find_waste(home: Home, studies: Iterable[StudyData]) -> tuple[Waste, ...]:
             "weights from outside that no study starts from",
             "a grid that names them fetches them again",
             tuple(path for path in _inside(home.weights) if _sha256_of(path) not in specs),
+        ),
+        Waste(
+            "small pictures of images that no study is about",
+            "the next run on these images makes them again",
+            tuple(path for path in _inside(home.thumbnails_dir) if path.stem not in fingerprints),
         ),
     )
     return tuple(waste for waste in found if waste.paths)
@@ -103,5 +167,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else (path,)
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(file.stat().st_size for file in _files(path))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (file for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file())

@@ -109,9 +109,14 @@ class Home:
         """MLflow's copies of the run files; can be rebuilt."""
         return self.root / "mlartifacts"
 
+    @property
+    def thumbnails_dir(self) -> Path:
+        """Parent of the files of small pictures."""
+        return self.root / "thumbnails"
+
     def thumbnails(self, fingerprint: str) -> Path:
         """Small pictures of the validation images of the data with this fingerprint."""
-        return self.root / "thumbnails" / f"{slug(fingerprint, 'data fingerprint')}.npz"
+        return self.thumbnails_dir / f"{slug(fingerprint, 'data fingerprint')}.npz"
 
     def run_dir(self, key: str) -> Path:
         """Folder of the run with this key."""

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from ablations.records import mlflow_projection, store
 from ablations.records.home import Home
 from ablations.records.mlflow_places import keep_places
 from ablations.records.projector import Projector
+from ablations.records.study_lock import write_alone
 from ablations.records.study_runs import study_runs
 from pipeline.result import StageResult
 from pipeline.spec.errors import RecordError
@@ -41,7 +43,7 @@ class Recorder:
         self._home = home
         self._plan: StudyPlan | None = None
         self._written = 0
-        self._finished = {key for key, kept in store.read_records(home).items() if kept.status is Status.FINISHED}
+        self._kept = store.read_records(home)
         self._projector = Projector(home, mlflow_projection.connect)
         if plan is not None:
             self._go_on(plan)
@@ -74,7 +76,10 @@ class Recorder:
         """
         record = result.record
         run = (record.stage_hash, record.seed)
-        if run in self._finished and record.status is Status.FAILED:
+        known = self._kept.get(run)
+        if known == record:
+            return  # Ray repeats a call whose answer was lost when this process was killed
+        if known is not None and known.status is Status.FINISHED and record.status is Status.FAILED:
             # The finished run stays the one that counts, so its folder must stay too.
             _log.warning("run %s failed after it had finished; its first result stays", record.key)
             store.append_record(self._home, record)
@@ -83,9 +88,13 @@ class Recorder:
         store.write_run(self._home, result)
         store.append_record(self._home, record)
         self._written += 1
-        if record.status is Status.FINISHED:
-            self._finished.add(run)
+        self._kept[run] = record
         self._show(record)
+
+    def finished(self, stage_hash: str, seed: int) -> RunRecord | None:
+        """The record of this run, if it has finished."""
+        known = self._kept.get((stage_hash, seed))
+        return known if known is not None and known.status is Status.FINISHED else None
 
     def write_timing(self, record: TimingRecord) -> None:
         """Keep a timing for good. MLflow gets it with `finish`."""
@@ -139,6 +148,7 @@ class _RecorderProcess(Recorder):
     def __init__(self, root: str, study: str | None, environment: dict[str, str]) -> None:
         os.environ.update(environment)
         home = Home(Path(root))
+        self._lock = write_alone(home, study) if study else None  # ends with this process
         # After a crash Ray makes this object anew, without calling `start` again: the plan it wrote is on disk.
         super().__init__(home, store.read_plan(home, study) if study in store.list_studies(home) else None)
 
@@ -164,3 +174,15 @@ def recorder_actor(home_root: str | Path, study: str | None = None) -> Any:
     # Writing twice is harmless (the latest record counts), so a call may be repeated after a crash of the process.
     actor = ray.remote(num_cpus=0, max_restarts=3, max_task_retries=3)(_RecorderProcess)
     return actor.options(scheduling_strategy=here).remote(str(home_root), study, mlflow_variables)
+
+
+@contextmanager
+def recording(home_root: str | Path, study: str) -> Iterator[Any]:
+    """The recorder of one invocation: it ends with it, so that the next one need not wait for its lock."""
+    import ray
+
+    actor = recorder_actor(home_root, study)
+    try:
+        yield actor
+    finally:
+        ray.kill(actor)

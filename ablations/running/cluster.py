@@ -1,10 +1,16 @@
 """Ray: the cluster that the environment names, or one started on this machine."""
 
+import atexit
 import logging
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import ray
+from ray.exceptions import RayActorError
 
+from pipeline.spec.errors import ResourceError
 from pipeline.training.memory import KEEP_MEMORY
 
 # Of a Ray started here. Data tasks may take fractions of a CPU, so there are more worker processes than CPUs; Ray would
@@ -27,8 +33,45 @@ def has_cluster() -> bool:
     return bool(os.environ.get("RAY_ADDRESS"))
 
 
+_early: threading.Thread | None = None
+
+
+def connect_early() -> None:
+    """Begin to connect beside what the caller does next; `connect` waits for it.
+
+    Starting Ray is seconds of waiting for its processes, planning is seconds of work for one core.
+    """
+    global _early
+    if _early is None and not ray.is_initialized():
+        _early = threading.Thread(target=_init, name="connect", daemon=True)
+        _early.start()
+        atexit.register(_early.join)  # else a plan with a fault would leave a Ray that had half begun
+
+
+@contextmanager
+def actors_needed() -> Iterator[None]:
+    """Say in one line that a process died which the driver cannot do without.
+
+    Raises:
+        ResourceError: instead of Ray's error about the queue or the recorder.
+    """
+    try:
+        yield
+    except RayActorError as error:
+        raise ResourceError(
+            f"the queue or the recorder of this study was killed ({type(error).__name__}); often for lack of memory. "
+            "Every run that finished is kept: the same command goes on from there"
+        ) from error
+
+
 def connect() -> None:
     """Join the cluster that the environment names, or start Ray on this machine."""
+    if _early is not None:
+        _early.join()
+    _init()  # which an early attempt that failed left to do, where its error reaches the caller
+
+
+def _init() -> None:
     if ray.is_initialized():
         return
     for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):

@@ -5,6 +5,7 @@ import textwrap
 import time
 from typing import TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -13,7 +14,7 @@ from rich.text import Text
 from ablations.running.board import Board, Ended
 from ablations.running.queue import Snapshot, State
 from reports.formats.marks import MARKS, PLAIN_MARKS, Mark, grid_lines, legend
-from reports.formats.text import short_columns, verdict_rows
+from reports.formats.text import short_columns, stacked_columns, verdict_rows
 from reports.results.study import Analysis
 
 LOG_EVERY_S = 15.0  # of the first lines in a log; later ones come when another twentieth of the time has passed
@@ -37,17 +38,24 @@ def duration(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
-def verdict_table(study: str, analysis: Analysis) -> Table:
-    """A line per factor; the sentences are in the report."""
-    table = Table(title=f"{study}: what to keep", title_justify="left", show_lines=False)
-    first, *others = short_columns(analysis)
+def verdict_table(study: str, analysis: Analysis, console: Console) -> Table:
+    """A line per factor where the console is wide enough, else two; the sentences are in the report."""
+    rows = [row for row in verdict_rows(analysis) if row.has_place]  # a control beside a factorial has none
+    title = f"{study}: what to keep"
+    wide = Table(title=title, title_justify="left")
+    narrow = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    _fill(wide, short_columns(analysis), [row.short_cells for row in rows])
+    _fill(narrow, stacked_columns(analysis), [row.stacked_cells for row in rows])
+    return min((wide, narrow), key=lambda table: len(console.render_lines(table)))
+
+
+def _fill(table: Table, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    first, *others = columns
     table.add_column(first, overflow="fold", no_wrap=True)
     for column in others:
         table.add_column(column, overflow="fold")
-    for row in verdict_rows(analysis):
-        if row.has_place:  # a control beside a factorial has none: its sentence is below the table
-            table.add_row(*row.short_cells)
-    return table
+    for row in rows:
+        table.add_row(*row)
 
 
 class Progress:

@@ -24,8 +24,9 @@ from pipeline.data.handle import DataHandle
 from pipeline.data.stream import StreamShare
 from pipeline.result import StageResult
 from pipeline.spec.errors import Diverged, ResourceError
-from pipeline.spec.records import Failure, Status
+from pipeline.spec.records import Failure, RunRecord, Status
 from pipeline.training.environment import environment
+from pipeline.training.history import History
 from pipeline.training.job import StageJob, TimingJob, failed_result
 from pipeline.training.loop import EpochReport, train_stage
 from pipeline.training.memory import trim_heap
@@ -104,24 +105,37 @@ class _Worker:
             self.call("timed")
 
     def _train(self, job: StageJob, attempt: int) -> None:
-        with kept_output(job.checkpoint, self._team.rank, attempt), self._watchdog.watching():
-            result = self._attempt(job, attempt)
-            while isinstance(result, StageJob):  # as before, in smaller portions; nothing of the last try is held
-                torch.cuda.empty_cache()
-                result = self._attempt(result, attempt)
-        trim_heap()
-        if self._team.rank == 0:
-            try:
-                ray.get(self._config.recorder.write.remote(result))
-            except ResourceError as error:  # else it would be told as a worker that died without a word
-                self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
-                raise
-            shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
+        record = self._kept(job) if attempt > 1 else None
+        if record is None:
+            with kept_output(job.checkpoint, self._team.rank, attempt), self._watchdog.watching():
+                result = self._attempt(job, attempt)
+                while isinstance(result, StageJob):  # as before, in smaller portions; nothing of the last try is held
+                    torch.cuda.empty_cache()
+                    result = self._attempt(result, attempt)
+            trim_heap()
             record = result.record
+            if self._team.rank == 0:
+                self._keep(result)
+        if self._team.rank == 0:
+            shutil.rmtree(job.checkpoint.parent, ignore_errors=True)
             state = State.FINISHED if record.status is Status.FINISHED else State.FAILED
             reason = f"{record.failure.type}: {record.failure.message}" if record.failure else ""
             told = record.metrics | ({BUSY_S: record.cost.busy_s} if record.cost else {})
             self.call("done", job.key, state, reason, told)
+
+    def _kept(self, job: StageJob) -> RunRecord | None:
+        """What an earlier attempt handed in before its worker died, if the queue alone was not told."""
+        mine = None
+        if self._team.rank == 0 and job.model_path(job.key).exists():
+            mine = ray.get(self._config.recorder.finished.remote(job.stage_hash, job.seed))
+        return self._team.gather(mine)[0]
+
+    def _keep(self, result: StageResult) -> None:
+        try:
+            ray.get(self._config.recorder.write.remote(result))
+        except ResourceError as error:  # else it would be told as a worker that died without a word
+            self.call("fault", f"its result could not be kept: {getattr(error, 'cause', error)}")
+            raise
 
     def _attempt(self, job: StageJob, attempt: int) -> StageResult | StageJob:
         """Train, or say why not, or how to try again. With several workers only what all of them agree on is caught."""
@@ -131,18 +145,18 @@ class _Worker:
             if self._team.rank == 0:
                 self.tell("progress", Epoch(report.epoch, report.num_epochs, report.val_top1, report.by))
 
-        data = self.data(job.data_key)
+        data, history = self.data(job.data_key), History()
         try:
-            return train_stage(job, data, self._team, self._config.share, watch)
+            return train_stage(job, data, self._team, self._config.share, watch, history)
         except Diverged as error:  # all ranks raise it at the same step
-            return self._failed(job, data, error, attempt, error.step)
+            return self._failed(job, data, error, attempt, error.step, history)
         except Exception as error:
             smaller = self._divided(job) if isinstance(error, torch.OutOfMemoryError) else None
             if self._team.world_size > 1 or isinstance(error, torch.AcceleratorError):
                 # The other ranks may sit in a collective, or the device is unusable: a fresh group is the way out.
                 self.call("fault", scrubbed(f"rank {self._team.rank}: {type(error).__name__}: {error}"))
                 raise
-            return smaller or self._failed(job, data, error, attempt, None)
+            return smaller or self._failed(job, data, error, attempt, None, history)
 
     def _divided(self, job: StageJob) -> StageJob | None:
         """The job in smaller portions, unless that is no way out; the queue remembers it."""
@@ -152,10 +166,13 @@ class _Worker:
         self.call("divide", job.key, num_parts)
         return replace(job, num_parts=num_parts)
 
-    def _failed(self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None) -> StageResult:
+    def _failed(
+        self, job: StageJob, data: DataHandle, error: Exception, attempt: int, step: int | None, history: History
+    ) -> StageResult:
         tail = "".join(traceback.format_exception(error)[-LOG_TAIL_LINES:])
         failure = Failure(type=type(error).__name__, message=str(error), step=step, attempts=attempt, log_tail=tail)
-        return failed_result(job, data.fingerprint, failure, environment(self._team.device), tail)
+        log = "\n".join([*history.log, tail])
+        return failed_result(job, data.fingerprint, failure, environment(self._team.device), log, history.curves())
 
 
 def lane_main(mine: LaneConfig) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
@@ -23,6 +24,7 @@ HEALTH_CHECK_S = "0.5"
 MIN_TASK_CPUS = 2.0  # spare CPUs of a GPU worker from which Ray Data tasks render for it, instead of its own threads
 RESERVE_TIMEOUT_S = 120
 COLLECTIVES_WAIT = 50  # times resources.hang_timeout_s: the watchdog also waits 20 times the longest pause so far
+MAX_CONTROLLERS = 5  # a lane gets as many, one after another
 _SLACK = 1e-6
 
 
@@ -137,27 +139,15 @@ class Lanes:
 
     def _run(self, config: LaneConfig, sizes: LaneSizes, scratch: Path) -> None:
         try:
-            resources = {"CPU": sizes.cpus_per_worker} | (
-                {"GPU": sizes.gpus_per_worker} if sizes.gpus_per_worker else {}
-            )
-            TorchTrainer(
-                # Bound here rather than by `train_loop_config`, which Ray's controller unpickles too: it would import
-                # everything that training needs, seconds on the way to the first step.
-                lambda: lane_main(config),
-                # A collective gives up long after the watchdog would have said who does not come.
-                torch_config=TorchConfig(timeout_s=int(COLLECTIVES_WAIT * config.hang_timeout_s)),
-                scaling_config=ScalingConfig(
-                    num_workers=sizes.workers, use_gpu=sizes.gpus_per_worker > 0, resources_per_worker=resources
-                ),
-                # Attempts are counted per stage by the queue; a death while idle counts on nothing.
-                run_config=RunConfig(
-                    name=config.lane.replace(" ", "-"),
-                    storage_path=str(scratch),
-                    failure_config=FailureConfig(max_failures=-1),
-                ),
-            ).fit()
+            for number in range(MAX_CONTROLLERS):
+                try:
+                    trainer(config, sizes, scratch / str(number)).fit()
+                    return
+                except RayActorError as error:  # Ray restarts workers, but not the controller that watches over them
+                    self._errors[config.lane] = error
         except BaseException as error:  # reported by the driver's main thread
             self._errors[config.lane] = error
+        config.queue.call.remote("leave", config.lane)
 
     def alive(self) -> bool:
         """Whether any lane still runs."""
@@ -171,6 +161,27 @@ class Lanes:
         """Give the streams' CPUs back: a process that runs a second study would otherwise wait for its own."""
         if self._reserved is not None:
             remove_placement_group(self._reserved)
+
+
+def trainer(config: LaneConfig, sizes: LaneSizes, scratch: Path) -> TorchTrainer:
+    """A lane as a run of Ray Train that has not started."""
+    resources = {"CPU": sizes.cpus_per_worker} | ({"GPU": sizes.gpus_per_worker} if sizes.gpus_per_worker else {})
+    return TorchTrainer(
+        # Bound here rather than by `train_loop_config`, which Ray's controller unpickles too: it would import
+        # everything that training needs, seconds on the way to the first step.
+        lambda: lane_main(config),
+        # A collective gives up long after the watchdog would have said who does not come.
+        torch_config=TorchConfig(timeout_s=int(COLLECTIVES_WAIT * config.hang_timeout_s)),
+        scaling_config=ScalingConfig(
+            num_workers=sizes.workers, use_gpu=sizes.gpus_per_worker > 0, resources_per_worker=resources
+        ),
+        # Attempts are counted per stage by the queue; a death while idle counts on nothing.
+        run_config=RunConfig(
+            name=config.lane.replace(" ", "-"),
+            storage_path=str(scratch),
+            failure_config=FailureConfig(max_failures=-1),
+        ),
+    )
 
 
 def reserve_stream_cpus(sizes: LaneSizes) -> PlacementGroup:

@@ -140,6 +140,11 @@ class StageQueue:
             self._lanes[name] = _Lane()
         return dead
 
+    def leave(self, lane: str) -> None:
+        """A lane has broken down for good: what it was doing is left to the others."""
+        self._give_back(self._lanes.get(lane, _Lane()))
+        self._lanes[lane] = _Lane()
+
     def _give_back(self, lane: _Lane, fault: str = "") -> None:
         if isinstance(lane.assignment, Time):
             # A stage that kills its worker while it is timed must not hold up the study for ever.

@@ -17,9 +17,10 @@ from ablations.planning.promise import keep_promise
 from ablations.planning.stage_checks import check_prepared
 from ablations.records import store
 from ablations.records.home import Home
-from ablations.records.recorder import Flushed, recorder_actor
+from ablations.records.recorder import Flushed, recording
+from ablations.records.study_lock import run_alone
 from ablations.running.board import Board
-from ablations.running.cluster import connect, has_cluster
+from ablations.running.cluster import actors_needed, connect, has_cluster
 from ablations.running.display import Progress, duration
 from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import cluster_size, size_lanes
@@ -150,8 +151,13 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
 
     Raises:
         DataError: images cannot be decoded.
-        ResourceError: the cluster is too small, or its lanes broke down.
+        ResourceError: another process runs this study, the cluster is too small, or its lanes broke down.
     """
+    with run_alone(home, planned.plan.study), actors_needed():
+        return _run(planned, home, asked)
+
+
+def _run(planned: Planned, home: Home, asked: Resources) -> Outcome:
     start = time.monotonic()
     done = finished_keys(home, planned)
     timing = timing_missing(home, planned, asked)
@@ -166,16 +172,16 @@ def run_study(planned: Planned, home: Home, asked: Resources) -> Outcome:
     board = Board(planned.plan, finished_metrics(home, done), sizes.lanes)
     with Progress(board) as progress, Interrupts().caught() as interrupts:
         progress.note(str(sizes))
-        handles = prepare_all(planned, home, progress)
-        keep_promise(home, planned.plan)
-        recorder = recorder_actor(home.root, study=planned.plan.study)
-        ray.get(recorder.start.remote(planned.plan.model_dump_json()))
-        jobs = [job_of(run, home, asked) for run in planned.runs]
-        to_time = timing_job(planned, home, asked) if timing else None
-        queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
-        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, asked.hang_timeout_s)
-        progress.note("writing the rest to MLflow, and the report ...")
-        flushed = write_and_show_report(recorder, home, planned.plan.study)
+        with recording(home.root, planned.plan.study) as recorder:  # its process starts while images are prepared
+            handles = prepare_all(planned, home, progress)
+            keep_promise(home, planned.plan)
+            jobs = [job_of(run, home, asked) for run in planned.runs]
+            to_time = timing_job(planned, home, asked) if timing else None
+            ray.get(recorder.start.remote(planned.plan.model_dump_json()))
+            queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
+            snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, asked.hang_timeout_s)
+            progress.note("writing the rest to MLflow, and the report ...")
+            flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(
         snapshot.counts,
         interrupts.count > 0,

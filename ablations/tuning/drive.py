@@ -8,9 +8,10 @@ import ray
 
 from ablations.records import store
 from ablations.records.home import Home
-from ablations.records.recorder import recorder_actor
+from ablations.records.recorder import recording
+from ablations.records.study_lock import run_alone
 from ablations.running.board import Board
-from ablations.running.cluster import connect
+from ablations.running.cluster import actors_needed, connect
 from ablations.running.display import Progress
 from ablations.running.interrupts import Interrupts
 from ablations.running.lanes import cluster_size, size_lanes
@@ -118,8 +119,13 @@ def tune(study: TuningStudy, home: Home) -> Ended:
 
     Raises:
         DataError: images cannot be decoded.
-        ResourceError: the cluster is too small, or its lanes broke down.
+        ResourceError: another process runs this search, the cluster is too small, or its lanes broke down.
     """
+    with run_alone(home, study.spec.study), actors_needed():
+        return _tune(study, home)
+
+
+def _tune(study: TuningStudy, home: Home) -> Ended:
     start = time.monotonic()
     asked, report = study.spec.resources, home.report(study.spec.study)
     search = Search(study, home)
@@ -136,10 +142,13 @@ def tune(study: TuningStudy, home: Home) -> Ended:
     plan = study.plan()
     metrics = {key: search.records[key].metrics for key in search.finished}
     board = Board(plan, metrics, sizes.lanes)
-    with Progress(board) as progress, Interrupts().caught() as interrupts:
+    with (
+        Progress(board) as progress,
+        Interrupts().caught() as interrupts,
+        recording(home.root, plan.study) as recorder,
+    ):
         progress.note(str(sizes))
         handles = prepare_all(study.to_prepare(), home, progress)
-        recorder = recorder_actor(home.root, study=plan.study)
         ray.get(recorder.start.remote(plan.model_dump_json()))
         queue = queue_actor(StageQueue((), frozenset(), None, asked.max_attempts, more_may_come=True))
 

@@ -46,7 +46,8 @@ def labels_of_pool(name: str, soft: bool) -> PoolLabels:
 
 def context(seed: int = 1) -> StageContext:
     """A stage on the CPU."""
-    return StageContext(seed, NUM_CLASSES, NUM_EPOCHS, torch.device("cpu"), teacher_of, labels_of_pool)
+    names = tuple(f"class {label}" for label in range(NUM_CLASSES))
+    return StageContext(seed, NUM_CLASSES, NUM_EPOCHS, torch.device("cpu"), teacher_of, labels_of_pool, names)
 
 
 def make_batch(size: int = 8, seed: int = 0, num_unlabelled: int = 0) -> Batch:

@@ -5,6 +5,7 @@ import timm.models
 from torch import Tensor
 
 from pipeline.models.build import timm_options
+from pipeline.spec.data import Colours
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.model import Timm
 
@@ -27,6 +28,14 @@ def pretrained_tag(spec: Timm, tag: str | None, where: str) -> str:
     if wanted and wanted not in tags:
         raise SpecError(f"{where}.tag: timm has no weights {wanted!r} for {name}; it has {', '.join(tags)}")
     return wanted or _choice_of_timm(name)
+
+
+def published_colours(spec: Timm, tag: str | None, where: str) -> Colours:
+    """What the images were normalized by that these weights were trained on. Arguments and errors: `pretrained_tag`."""
+    name = timm.models.split_model_name_tag(spec.name)[0]
+    config = timm.get_pretrained_cfg(f"{name}.{pretrained_tag(spec, tag, where)}")
+    assert config is not None, name
+    return Colours.model_validate({"mean": config.mean, "std": config.std})
 
 
 def _choice_of_timm(name: str) -> str:

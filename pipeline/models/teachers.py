@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.spec.data import Colours
 from pipeline.types import Batch
 
 MAX_CACHE_BYTES = 512 << 20  # of logits, on the device
@@ -61,6 +62,25 @@ class Teachers(Generic[RefT]):
     @torch.no_grad()
     def _ask(self, images: Tensor) -> Tensor:
         return torch.stack([network(images).float() for network in self.networks], dim=1)
+
+
+def shown_as_trained(network: nn.Module, shown: Colours, own: Colours) -> nn.Module:
+    """The same network, which from now on sees images normalized by `shown` as if they were by its `own`.
+
+    A student's batch serves all its teachers, whatever each was trained with.
+    """
+    if shown == own:
+        return network
+
+    def as_own(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        images, *others = inputs
+        mean, std, own_mean, own_std = (
+            images.new_tensor(triple)[:, None, None] for triple in (shown.mean, shown.std, own.mean, own.std)
+        )
+        return ((images * std + mean - own_mean) / own_std, *others)
+
+    network.register_forward_pre_hook(as_own)
+    return network
 
 
 def mean_log_probs(logits_NMK: Tensor, temperature: float) -> Tensor:

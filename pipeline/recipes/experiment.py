@@ -18,13 +18,14 @@ from pipeline.strategies.custom import load_trick
 
 AnyRecipe = Annotated[
     TeacherStudentConfig
-    | BornAgainConfig
     | PseudoLabelConfig
     | NoisyStudentConfig
-    | PretrainConfig
-    | SslPretrainConfig,
+    | PretrainConfig  # behind those that may choose another network: its weights must fit the one that is trained
+    | SslPretrainConfig
+    | BornAgainConfig,  # the last: a generation is the arm with all its other recipes
     Field(discriminator="kind"),
 ]
+"""The order here is the order of application, whatever was written: equal sets make equal stages."""
 
 RECIPES: dict[str, type[RecipeConfig]] = {
     recipe.model_fields["kind"].default: recipe for recipe in get_args(get_args(AnyRecipe)[0])
@@ -50,6 +51,10 @@ class ExperimentSpec(Training):
         kinds = [recipe.kind for recipe in self.recipes]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"recipes: {kinds}; each kind may appear once")
+        order = list(RECIPES)
+        ordered = tuple(sorted(self.recipes, key=lambda recipe: order.index(recipe.kind)))
+        if ordered != self.recipes:
+            object.__setattr__(self, "recipes", ordered)  # still under construction
         return self
 
     def training(self) -> Training:

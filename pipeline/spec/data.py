@@ -11,6 +11,20 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 Triple = tuple[float, float, float]
 
 
+class Colours(Frozen):
+    """What images are normalized by: (image - mean) / std, red, green and blue of 0..1."""
+
+    mean: Triple
+    std: Triple
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, std: Triple) -> Triple:
+        if min(std) <= 0:
+            raise ValueError(f"std {list(std)}: each must be above 0")
+        return std
+
+
 class RandomResizedCrop(Frozen):
     """A crop of random area and aspect, resized to the training size (Szegedy et al. 2014, arXiv:1409.4842)."""
 
@@ -95,6 +109,11 @@ class DataSpec(Frozen):
         if names is not None and len(set(names)) < max(2, len(names)):
             raise ValueError(f"expected at least two different names, but got {', '.join(names) or 'none'}")
         return names
+
+    @property
+    def colours(self) -> Colours:
+        """What its images are normalized by."""
+        return Colours(mean=self.mean, std=self.std)
 
     @property
     def has_pool(self) -> bool:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from pipeline.spec.base import Frozen
+from pipeline.spec.base import ADDED_LATER, Frozen
+from pipeline.spec.data import Colours
 from pipeline.spec.model import AnyModel
 
 
@@ -60,6 +61,11 @@ class NetworkRef(Frozen):
 
     model: AnyModel
     weights: Annotated[FromFile | Pretrained, Field(discriminator="kind")]
+    colours: Annotated[Colours | None, ADDED_LATER] = Field(
+        None,
+        description="what its images were normalized by; default: of pretrained weights what timm says of them, else "
+        "as those of the student",
+    )
 
 
 TeacherRef = StageRef | NetworkRef

@@ -57,6 +57,7 @@ class StageContext:
     """Network of an earlier stage, or one from outside, with its final weights, in eval mode, without gradients."""
     label_pool: Callable[[str, bool], PoolLabels]
     """What an earlier stage says about the unlabelled pool; True: with the probability of every class."""
+    class_names: tuple[str, ...] = ()  # of the data
     mean_rgb: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of the data, 0..1: what a hole in an image is filled with
     num_fixed_rows: int = 0  # images of the data, if each is always seen in one and the same view; 0: views differ
 
@@ -238,6 +239,13 @@ class Strategy(Generic[C]):
 
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
         """Look at the weights (and the mean batch statistics of all shards), or settle them, at the end of an epoch."""
+
+    def readings(self) -> dict[str, float]:
+        """What is worth a point on a curve beside the loss terms, since it was last asked; the same names each time.
+
+        Asked once after each epoch's last step. Numbers are of this rank; the curve shows their mean over the ranks.
+        """
+        return {}
 
     def eval_model(self, model: nn.Module) -> nn.Module:
         """The network to evaluate and keep (*exclusive*)."""

@@ -133,6 +133,10 @@ class Chain:
         for strategy in self._strategies:
             strategy.after_epoch(model, epoch)
 
+    def readings(self) -> dict[str, float]:
+        """What the strategies read off this epoch, each name under its strategy's key."""
+        return {f"{key}_{name}": v for key, one in self._by_key.items() for name, v in one.readings().items()}
+
     def eval_model(self, model: nn.Module) -> nn.Module:
         """The network to evaluate and keep."""
         owner = self._owner("eval_model")

@@ -1,17 +1,15 @@
 """Knowledge distillation: match the softened class probabilities of a teacher, or of several."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.models.teachers import Teachers, mean_log_probs
+from pipeline.models.teachers import mean_log_probs
 from pipeline.spec.card import Card, Paper
-from pipeline.spec.links import StageRef, TeacherRef, as_tuple, headless, stages_of
-from pipeline.spec.training import TrainingFields
-from pipeline.strategies.base import LossFn, StageContext, Strategy, StrategyConfig
-from pipeline.types import Batch, LossTerms
+from pipeline.strategies.base import Strategy
+from pipeline.strategies.teaching import Taught, TaughtConfig
 
 CARD = Card(
     title="Knowledge distillation",
@@ -40,48 +38,17 @@ def ensemble_loss(student_NK: Tensor, teachers_NMK: Tensor, temperature: float) 
     return functional.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
 
 
-class Distill(Strategy["DistillConfig"]):
-    """Holds the teachers, outside DDP and without gradients."""
+class Distill(Taught["DistillConfig"]):
+    """Learns softened probabilities."""
 
-    def __init__(self, config: "DistillConfig", context: StageContext) -> None:
-        super().__init__(config, context)
-        self._teachers = Teachers(as_tuple(config.teacher), context.load_teacher, context.num_fixed_rows)
-
-    def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
-        weight, temperature = self.config.weight, self.config.temperature
-
-        def with_teacher(logits: Tensor, batch: Batch) -> LossTerms:
-            teacher_logits = self._teachers.logits(batch)
-            terms = {name: (1.0 - weight) * term for name, term in loss_fn(logits, batch).items()}
-            return {**terms, "distill": weight * ensemble_loss(logits, teacher_logits, temperature)}
-
-        return with_teacher
-
-    def remarks(self) -> tuple[str, ...]:  # noqa: D102 - the hook's own docstring
-        return self._teachers.remarks
+    def teachers_term(self, logits_NK: Tensor, teachers_NMK: Tensor) -> Tensor:  # noqa: D102 - as its base
+        return ensemble_loss(logits_NK, teachers_NMK, self.config.temperature)
 
 
-class DistillConfig(StrategyConfig):
+class DistillConfig(TaughtConfig):
     """Switches distillation on; the recipes `teacher_student` and `born_again` add the teacher's stages too."""
 
     kind: Literal["distill"] = "distill"
-    teacher: TeacherRef | Annotated[tuple[TeacherRef, ...], Field(min_length=1)] = Field(
-        description="{stage: NAME}, or {model: {...}, weights: {kind: from_file, path: ..., part: all}}; a list: all"
-    )
     temperature: float = Field(4.0, gt=0)
-    weight: float = Field(0.5, gt=0, le=1, description="share of the distillation term")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = Distill
-
-    @classmethod
-    def example(cls) -> Self:
-        """From a stage that the caller provides."""
-        return cls(teacher=StageRef(stage="teacher"))
-
-    def needs(self) -> tuple[str, ...]:
-        """The teachers that are stages."""
-        return stages_of(self.teacher)
-
-    def fault(self, training: TrainingFields) -> str | None:
-        """Teachers must know the classes."""
-        return headless(self.teacher)

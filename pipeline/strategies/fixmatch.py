@@ -15,7 +15,7 @@ from pipeline.data.random_ops import NUM_LEVELS, ApplyRandomOps
 from pipeline.data.transforms import ForView, RowTransform
 from pipeline.spec.card import Card, Paper
 from pipeline.spec.training import TrainingFields
-from pipeline.strategies.base import LossFn, Strategy, StrategyConfig
+from pipeline.strategies.base import LossFn, StageContext, Strategy, StrategyConfig
 from pipeline.types import Batch, LossTerms
 
 CARD = Card(
@@ -31,7 +31,7 @@ CARD = Card(
     helps_when="Labels are very few, unlabelled images of the same classes are many, and training is long.",
     pitfalls=(
         "A step costs 1 + 2 mu times as many images: look at the cost.",
-        "In short trainings the network is never sure, and nothing happens: look at the term `fixmatch` in the curves.",
+        "In short trainings the network is never sure: look at the curve `fixmatch_sure_share`.",
         "Batch statistics are of all images together; a pool of other images shifts them.",
         "The weak view is the base augmentation: with full_image and no flips both views start from the same pixels.",
     ),
@@ -52,8 +52,18 @@ def consistency_loss(weak_MK: Tensor, strong_MK: Tensor, threshold: float) -> Te
     return torch.where(confidence >= threshold, losses, 0.0).mean()
 
 
+def sure_share(weak_MK: Tensor, threshold: float) -> Tensor:
+    """Share of the images that the network is sure of, a scalar; those that it learns from."""
+    return (weak_MK.detach().softmax(dim=1).amax(dim=1) >= threshold).float().mean()
+
+
 class FixMatch(Strategy["FixMatchConfig"]):
     """Asks for unlabelled images in two views, which the network sees in one pass with the labelled ones."""
+
+    def __init__(self, config: "FixMatchConfig", context: StageContext) -> None:
+        super().__init__(config, context)
+        self._sum_of_shares = torch.zeros((), device=context.device)  # stays there, so that no step waits for the host
+        self._num_shares = 0
 
     def plan_epoch(self, plan: EpochPlan, progress: float) -> EpochPlan:  # noqa: D102 - the hook's own docstring
         return replace(plan, pool_ratio=self.config.mu)
@@ -68,9 +78,16 @@ class FixMatch(Strategy["FixMatchConfig"]):
             weak_images, _ = batch.pool
             labelled, weak, strong = logits.split([len(batch.images), len(weak_images), len(weak_images)])
             loss = consistency_loss(weak, strong, self.config.threshold)
+            self._sum_of_shares += sure_share(weak, self.config.threshold)
+            self._num_shares += 1
             return {**loss_fn(labelled, batch), "fixmatch": self.config.weight * loss}
 
         return with_unlabelled
+
+    def readings(self) -> dict[str, float]:  # noqa: D102 - the hook's own docstring
+        share = float(self._sum_of_shares) / max(1, self._num_shares)
+        self._sum_of_shares, self._num_shares = torch.zeros_like(self._sum_of_shares), 0
+        return {"sure_share": share}
 
 
 class FixMatchConfig(StrategyConfig):

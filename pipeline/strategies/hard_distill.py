@@ -1,17 +1,14 @@
 """Hard-label distillation: the teacher's most probable class is a second label."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.models.teachers import Teachers, mean_log_probs
+from pipeline.models.teachers import mean_log_probs
 from pipeline.spec.card import Card, Paper
-from pipeline.spec.links import StageRef, TeacherRef, as_tuple, headless, stages_of
-from pipeline.spec.training import TrainingFields
-from pipeline.strategies.base import LossFn, StageContext, Strategy, StrategyConfig
-from pipeline.types import Batch, LossTerms
+from pipeline.strategies.base import Strategy
+from pipeline.strategies.teaching import Taught, TaughtConfig
 
 CARD = Card(
     title="Hard-label distillation",
@@ -39,47 +36,16 @@ def hard_loss(student_NK: Tensor, teachers_NMK: Tensor) -> Tensor:
     return functional.cross_entropy(student_NK, mean_log_probs(teachers_NMK, 1.0).argmax(dim=1))
 
 
-class HardDistill(Strategy["HardDistillConfig"]):
-    """Holds the teachers, outside DDP and without gradients."""
+class HardDistill(Taught["HardDistillConfig"]):
+    """Learns the most probable class."""
 
-    def __init__(self, config: "HardDistillConfig", context: StageContext) -> None:
-        super().__init__(config, context)
-        self._teachers = Teachers(as_tuple(config.teacher), context.load_teacher, context.num_fixed_rows)
-
-    def wrap_loss(self, loss_fn: LossFn) -> LossFn:  # noqa: D102 - the hook's own docstring
-        weight = self.config.weight
-
-        def with_teacher(logits: Tensor, batch: Batch) -> LossTerms:
-            said = self._teachers.logits(batch)
-            terms = {name: (1.0 - weight) * term for name, term in loss_fn(logits, batch).items()}
-            return {**terms, "hard_distill": weight * hard_loss(logits, said)}
-
-        return with_teacher
-
-    def remarks(self) -> tuple[str, ...]:  # noqa: D102 - the hook's own docstring
-        return self._teachers.remarks
+    def teachers_term(self, logits_NK: Tensor, teachers_NMK: Tensor) -> Tensor:  # noqa: D102 - as its base
+        return hard_loss(logits_NK, teachers_NMK)
 
 
-class HardDistillConfig(StrategyConfig):
+class HardDistillConfig(TaughtConfig):
     """Switches it on; the recipe `teacher_student` with `how: hard` adds the teacher's stage too."""
 
     kind: Literal["hard_distill"] = "hard_distill"
-    teacher: TeacherRef | Annotated[tuple[TeacherRef, ...], Field(min_length=1)] = Field(
-        description="{stage: NAME}, or {model: {...}, weights: {kind: from_file, path: ..., part: all}}; a list: all"
-    )
-    weight: float = Field(0.5, gt=0, le=1, description="share of the teacher's label")
     card: ClassVar[Card] = CARD
     runtime: ClassVar[type[Strategy]] = HardDistill
-
-    @classmethod
-    def example(cls) -> Self:
-        """From a stage that the caller provides."""
-        return cls(teacher=StageRef(stage="teacher"))
-
-    def needs(self) -> tuple[str, ...]:
-        """The teachers that are stages."""
-        return stages_of(self.teacher)
-
-    def fault(self, training: TrainingFields) -> str | None:
-        """Teachers must know the classes."""
-        return headless(self.teacher)

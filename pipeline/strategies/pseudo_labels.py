@@ -32,11 +32,15 @@ CARD = Card(
     pitfalls=(
         "Wrong labels are learnt as eagerly as right ones: a poor teacher teaches its faults.",
         "More images at equal epochs are more steps: compare with a bare recipe of as many steps, or look at the cost.",
-        "A threshold favours easy classes; a share of each class keeps them balanced.",
+        "A threshold favours easy classes; a share of each class keeps them balanced. How many labels the classes with "
+        "the fewest and the most got stands in the curves, how many each got in the log.",
         "Images of no class at all get a label too.",
     ),
     defaults_from="min_confidence 0.95: FixMatch's (arXiv:2001.07685), where the paper takes top shares; not tuned.",
 )
+
+
+MAX_CLASSES_TOLD = 20  # in the log: those with the fewest and with the most labels
 
 
 class MinConfidence(Frozen):
@@ -126,9 +130,24 @@ class PseudoLabels(Strategy["PseudoLabelsConfig"]):
     def edit_batch(self, batch: Batch, rng: Rng) -> Batch:  # noqa: D102 - the hook's own docstring
         return with_soft_targets(batch, *self._soft) if self.config.soft else batch
 
+    @cached_property
+    def _per_class(self) -> np.ndarray:
+        """[K]: images of the pool that got a label, by the class that they got."""
+        labels = self._found.labels[kept(self._found, self.config.select)]
+        return np.bincount(labels, minlength=len(self.context.class_names))
+
+    def readings(self) -> dict[str, float]:  # noqa: D102 - the hook's own docstring
+        counts = self._per_class
+        return {"kept": float(counts.sum()), "of_fewest": float(counts.min()), "of_most": float(counts.max())}
+
     def remarks(self) -> tuple[str, ...]:  # noqa: D102 - the hook's own docstring
-        keep = kept(self._found, self.config.select)
-        return (f"{int(keep.sum())} of {len(keep)} unlabelled images got a label",)
+        counts, names = self._per_class.tolist(), self.context.class_names
+        order = sorted(range(len(counts)), key=lambda label: counts[label])
+        shown = [f"{names[label]} {counts[label]}" for label in order]
+        if len(shown) > MAX_CLASSES_TOLD:
+            shown[MAX_CLASSES_TOLD // 2 : -MAX_CLASSES_TOLD // 2] = ["..."]
+        told = f"{sum(counts)} of {len(self._found.rows)} unlabelled images got a label"
+        return (f"{told}: {', '.join(shown)}",)
 
 
 class PseudoLabelsConfig(StrategyConfig):

@@ -48,3 +48,7 @@ class History:
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
         return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what a checkpoint remembers, and nothing else."""
+        vars(self).update(state)

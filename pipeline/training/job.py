@@ -73,8 +73,19 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Environment, log: str) -> StageResult:
-    """The record of a run that did not finish, without what its error and its log say about secrets and homes."""
+def failed_result(
+    job: StageJob, fingerprint: str, failure: Failure, env: Environment, log: str, curves: Curves | None = None
+) -> StageResult:
+    """The record of a run that did not finish, without what its error and its log say about secrets and homes.
+
+    Args:
+        job: that failed.
+        fingerprint: of its data.
+        failure: why.
+        env: where.
+        log: what is known of how it went.
+        curves: up to the failure; None: nobody is left who knows them.
+    """
     told = failure.model_copy(update={"message": scrubbed(failure.message), "log_tail": scrubbed(failure.log_tail)})
     record = RunRecord(
         stage_hash=job.stage_hash,
@@ -86,4 +97,4 @@ def failed_result(job: StageJob, fingerprint: str, failure: Failure, env: Enviro
         finished_at=utc_now(),
         failure=told,
     )
-    return StageResult(record, json.loads(job.spec_json), Curves(), {}, scrubbed(log))
+    return StageResult(record, json.loads(job.spec_json), curves or Curves(), {}, scrubbed(log))

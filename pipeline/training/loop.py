@@ -85,16 +85,29 @@ def kept_model(setup: Setup, epoch: int, team: Team) -> nn.Module:
 
 
 def train_stage(
-    job: StageJob, data: DataHandle, team: Team, share: StreamShare, watch: Callable[[EpochReport], None]
+    job: StageJob,
+    data: DataHandle,
+    team: Team,
+    share: StreamShare,
+    watch: Callable[[EpochReport], None],
+    history: History | None = None,
 ) -> StageResult:
     """Train one stage from its last checkpoint (or from the start) to the end, and evaluate it.
 
     Rank 0 writes checkpoints and the final weights; every rank returns the same result.
 
+    Args:
+        job: what to train.
+        data: its images.
+        team: this rank among the others.
+        share: of the node's CPUs for the stream.
+        watch: told about each epoch.
+        history: an empty one, filled while the stage trains: whoever made it has the curves of a stage that fails.
+
     Raises:
         Diverged: on all ranks, when the loss is no longer finite.
     """
-    trained = train_network(job, data, team, share, watch)
+    trained = train_network(job, data, team, share, watch, history)
     if team.rank == 0:
         kept = kept_weights(job.spec.task.plain_network(trained.model))
         checkpoint.save_atomically({"model": kept}, job.model_path(job.key))
@@ -102,13 +115,20 @@ def train_stage(
 
 
 def train_network(
-    job: StageJob, data: DataHandle, team: Team, share: StreamShare, watch: Callable[[EpochReport], None]
+    job: StageJob,
+    data: DataHandle,
+    team: Team,
+    share: StreamShare,
+    watch: Callable[[EpochReport], None],
+    history: History | None = None,
 ) -> Trained:
     """The same, without keeping the final weights."""
     spec, budget = job.spec, job.spec.budget
     job, state = begun(job, team.device)
     setup = build_setup(job, data, team)
-    history, first_epoch = restore(state, setup)
+    history = history or History()
+    history.num_parts = setup.num_parts
+    first_epoch = restore(state, setup, history)
     writer = checkpoint.CheckpointWriter(job.checkpoint, job.checkpoint_interval_s)
     examiner, seed = examiner_of(job, data, setup, team), setup.chain.seed
     plan = (setup.index, examiner.splits, setup.plans[first_epoch:], budget, spec.data.eval_size_px, seed)
@@ -123,6 +143,7 @@ def train_network(
         for plan_e in setup.plans[first_epoch:]:
             epoch = plan_e.epoch
             sums = train_epoch(setup, plan_e, feed, history, team)
+            readings = setup.chain.readings()
             eval_start = time.perf_counter()
             kept = kept_model(setup, epoch, team)
             examined = examiner.examine(kept, feed, epoch)
@@ -132,7 +153,8 @@ def train_network(
             history.samples_seen += setup.num_steps[epoch] * plan_e.images_per_step
             losses = sums.means(team, setup.num_steps[epoch])
             val = {f"val/{name}": value for name, value in examined.metrics.items()}
-            history.add_epoch(epoch, plan_e.image_size_px, {f"train/{k}": v for k, v in losses.items()} | val)
+            train = {f"train/{name}": value for name, value in {**losses, **team.mean(readings)}.items()}
+            history.add_epoch(epoch, plan_e.image_size_px, train | val)
             history.log.append(
                 f"epoch {epoch + 1}/{budget.epochs} {plan_e.image_size_px}px loss {losses['loss']:.4f} val "
                 f"{' '.join(f'{name} {value:.4f}' for name, value in examined.metrics.items())} "

@@ -25,19 +25,19 @@ def begun(job: StageJob, device: torch.device) -> tuple[StageJob, dict[str, Any]
     return (job, None) if num_parts < job.num_parts else (replace(job, num_parts=num_parts), state)
 
 
-def restore(state: dict[str, Any] | None, setup: Setup) -> tuple[History, int]:
-    """Load a checkpoint into the setup, if there is one. Returns what is remembered and the next epoch."""
+def restore(state: dict[str, Any] | None, setup: Setup, history: History) -> int:
+    """Load a checkpoint into the setup and the history, if there is one. Returns the next epoch."""
     if state is None:
-        return History(num_parts=setup.num_parts), 0
+        return 0
     setup.network.model.load_state_dict(state["model"])
     setup.optimizer.load_state_dict(state["optimizer"])
     setup.rate.load_state_dict(state["rate"])
     setup.scaler.load_state_dict(state["scaler"])
     setup.shards.load_state(state["shards"])
     setup.chain.load_state_dict(state["strategies"])
-    history = History(**state["history"])
+    history.load_state_dict(state["history"])
     history.log.append(f"resumed after epoch {state['epoch']}")
-    return history, state["epoch"]
+    return state["epoch"]
 
 
 def save_if_due(setup: Setup, history: History, epoch: int, writer: checkpoint.CheckpointWriter, team: Team) -> None:

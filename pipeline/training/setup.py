@@ -74,6 +74,7 @@ def build_chain(job: StageJob, data: DataHandle, team: Team) -> Chain:
         device=team.device,
         load_teacher=lambda ref: load_teacher(job, ref, data.num_classes, team.device),
         label_pool=lambda name, soft: label_pool(job, data, team, name, soft, lambda j: build_chain(j, data, team)),
+        class_names=data.class_names,
         mean_rgb=spec.data.mean,
         num_fixed_rows=len(data.ids) if views_are_fixed(spec) else 0,
     )

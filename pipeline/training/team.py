@@ -59,6 +59,11 @@ class Team:
                 dist.all_reduce(values, op=dist.ReduceOp.MIN)
         return values
 
+    def mean(self, readings: dict[str, float]) -> dict[str, float]:
+        """Mean over the ranks, by name; all ranks have the same names."""
+        everyones = self.gather(readings)
+        return {name: sum(one[name] for one in everyones) / self.world_size for name in readings}
+
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in rank order."""
         if self.world_size == 1:

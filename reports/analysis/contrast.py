@@ -28,7 +28,7 @@ def compares_nothing(key: StageWeights) -> bool:
 
 
 def is_difference(key: StageWeights) -> bool:
-    """Whether it is one arm minus another; else it is a weighted sum, which the pooled model judges."""
+    """Whether it is one arm minus another; else it is a weighted sum, which the two-way model judges."""
     return [weight for _, weight in key] == [1.0, -1.0] or compares_nothing(key)
 
 

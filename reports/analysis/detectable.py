@@ -37,7 +37,7 @@ def analyse_power(plan: StudyPlan, family: Family, floor: NoiseFloor | None, sca
     sds = (floor.sd, floor.ci95.low, floor.ci95.high)
 
     def method_at(num_seeds: int) -> Method:
-        method = headline_method(num_seeds, num_comparisons, weighted=weighted)
+        method = headline_method(num_seeds, num_comparisons, num_cells, weighted=weighted)
         assert method is not None, "seeds are counted from 2"
         return method
 

@@ -126,7 +126,13 @@ class _Court:
     def headline(self) -> Method | None:
         """The method of most of the family: of differences of two arms where there are any."""
         weighted = bool(self.family.keys) and not any(is_difference(key) for key in self.family.keys)
-        return headline_method(len(self.study.plan.stage_one_seeds), len(self.family.keys), weighted=weighted)
+        return self._method(weighted)
+
+    def _method(self, weighted: bool, num_seeds: int | None = None) -> Method | None:
+        """Of the planned seeds of the first stage, or of so many."""
+        planned = len(self.study.plan.stage_one_seeds) if num_seeds is None else num_seeds
+        num_cells = max(2, self.family.cells.num_cells)
+        return headline_method(planned, len(self.family.keys), num_cells, weighted=weighted)
 
     def measure(self, contrast: Contrast, alone: bool = False) -> _Measured:
         """Estimate by every method. Nothing is estimated from runs that say nothing about luck.
@@ -144,12 +150,14 @@ class _Court:
             every = with_first_spread(every, estimate_all(self.first.study, self.first.family, early, self.scale))
             num_seeds = len(early.seeds)
         weighted = not is_difference(contrast.key)
-        method = headline_method(len(self.study.plan.stage_one_seeds), len(self.family.keys), weighted=weighted)
+        method = self._method(weighted)
         if method is None or (num_seeds < 2 and not weighted):
             return _Measured(contrast, every if contrast.informative else {}, None)
         if alone and num_seeds > 2:
             method = Method.PAIRED
-        if num_seeds == 2:  # left of more planned ones: only all arms together can judge them
+        if num_seeds == 2 and not weighted:  # left of more planned ones: only all arms together can judge them
+            method = Method.POOLED
+        if weighted and method not in every:  # runs are missing, and what is left moderates nothing
             method = Method.POOLED
         chosen = every.get(method)
         return _Measured(contrast, every, chosen if chosen is not None and chosen.num_seeds >= 2 else None, alone)
@@ -218,10 +226,10 @@ class _Court:
         return Evidence(gain, p_adjusted, num_comparisons, self.study.plan.metric.delta, df_at, self.alpha)
 
     def _df_at(self, weighted: bool, alone: bool) -> Callable[[int], float]:
-        num_comparisons, num_cells = len(self.family.keys), max(2, self.family.cells.num_cells)
+        num_cells = max(2, self.family.cells.num_cells)
 
         def df_at(num_seeds: int) -> float:
-            method = headline_method(num_seeds, num_comparisons, weighted=weighted) or Method.POOLED
+            method = self._method(weighted, num_seeds) or Method.POOLED
             if alone and num_seeds > 2:
                 method = Method.PAIRED
             return degrees_of_freedom(method, num_seeds, num_cells)

@@ -11,7 +11,7 @@ from reports.records.load import StudyData
 from reports.records.traces import Metrics, same_metrics, same_trace
 from reports.scale import Scale
 from reports.stats.estimate import Estimate, Method
-from reports.stats.moderated import moderated_effect, prior_variance
+from reports.stats.moderated import moderated_effect, moderated_two_way, prior_variance
 from reports.stats.paired import paired_effect
 from reports.stats.pooled import TwoWayFit, fit_two_way
 
@@ -179,7 +179,10 @@ def estimate_all(study: StudyData, family: Family, contrast: Contrast, scale: Sc
     for stage, weight in contrast.key:
         weights[cells.row_of[stage]] += weight
     if np.abs(weights).max() > NEGLIGIBLE and cells.fit.can_estimate(weights):
-        found[Method.POOLED] = cells.fit.contrast(weights)
+        pooled = found[Method.POOLED] = cells.fit.contrast(weights)
+        moderated = moderated_two_way(pooled, contrast.values)
+        if not is_difference(contrast.key) and moderated.df < pooled.df:  # else it is the pooled one
+            found[Method.MODERATED_TWO_WAY] = moderated
     return found
 
 

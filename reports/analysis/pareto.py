@@ -108,9 +108,10 @@ def analyse_pareto(study: StudyData) -> ParetoAnalysis | None:
 
 def _sentence(points: tuple[ParetoPoint, ...]) -> str:
     if points[0].p_front is None:
-        names = ", ".join(point.arm for point in points if point.on_front)
+        names = [point.arm for point in points if point.on_front]
         return (
-            f"As measured, no other arm beats {names} in both; how sure that is takes two seeds and two timing rounds."
+            f"As measured, {', '.join(names)} {'is' if len(names) == 1 else 'are'} on the front: no other arm is both "
+            "better and cheaper to train. How sure that is takes two seeds and two timing rounds."
         )
     sure = [point.arm for point in points if point.mark == "solid"]
     perhaps = [point.arm for point in points if point.mark == "hollow"]

@@ -20,12 +20,13 @@ class UsedRates:
 
 
 def used_rates(study: StudyData) -> tuple[UsedRates, ...]:
-    """Of each arm's first seed that left curves, in the order of the plan."""
+    """Of each arm's first seed that left curves, in the order of the plan; of a failed run only where none finished."""
     arms_of: dict[tuple[tuple[int, ...], tuple[float, ...]], list[str]] = {}
     seed_of: dict[tuple[tuple[int, ...], tuple[float, ...]], int] = {}
     for arm in study.plan.arms:
-        for seed in study.plan.every_seed:
-            curves = study.curves((arm.final.stage_hash, seed))
+        final = arm.final.stage_hash
+        for seed in sorted(study.plan.every_seed, key=lambda seed: study.finished((final, seed)) is None):
+            curves = study.curves((final, seed))
             if curves is not None and curves.lr and len(curves.lr) == len(curves.lr_step):
                 course = (curves.lr_step, curves.lr)
                 arms_of.setdefault(course, []).append(arm.name)

@@ -1,6 +1,6 @@
 """The verdict table as rows, Markdown and JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -10,7 +10,6 @@ from reports.formats.markdown import escape, table_lines
 from reports.formats.waiting_text import waiting_lines
 from reports.results.study import Analysis, Completeness, CostRatio, Effect
 from reports.scale import Scale, scale_of
-from reports.stats.estimate import Method
 from reports.stats.verdict import Q_LEVEL, Verdict
 from reports.wording import level_text, place, range_text
 
@@ -51,6 +50,12 @@ class VerdictRow:
         )
 
     @property
+    def stacked_cells(self) -> tuple[str, ...]:
+        """In the order of `stacked_columns`: two lines in a narrow terminal, the verdict below its numbers."""
+        stacked = (f"{place.numbers}\n{place.verdict}".rstrip() for place in self.places)
+        return (self.factor, *stacked, self.step_cost.replace(" [", "\n["))
+
+    @property
     def has_place(self) -> bool:
         """Whether it was judged in a context that has a column."""
         return any(place.verdict for place in self.places)
@@ -76,6 +81,11 @@ def short_columns(analysis: Analysis) -> tuple[str, ...]:
     return ("factor", *(column for context in _columned(analysis) for column in (context, "verdict")), "step cost")
 
 
+def stacked_columns(analysis: Analysis) -> tuple[str, ...]:
+    """Of the verdict table in a narrow terminal: each context in one column."""
+    return ("factor", *_columned(analysis), "step cost")
+
+
 def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
     """One row per factor in the order of the plan, then the controls. What is exploratory is no verdict to act on."""
     scale = scale_of(analysis.metric, analysis.delta)
@@ -83,8 +93,8 @@ def verdict_rows(analysis: Analysis) -> tuple[VerdictRow, ...]:
     return tuple(_row(analysis, every, factor, scale) for factor in dict.fromkeys(effect.factor for effect in every))
 
 
-def to_markdown(analysis: Analysis) -> str:
-    """A table to paste into an issue or a README, with what it rests on."""
+def to_markdown(analysis: Analysis, notes: Sequence[str] = ()) -> str:
+    """A table to paste into an issue or a README, with what it rests on; `notes` come last."""
     lines = [
         f"## {analysis.question or analysis.study}",
         "",
@@ -96,7 +106,7 @@ def to_markdown(analysis: Analysis) -> str:
         "",
         f"**{escape(analysis.recipe_to_keep.sentence)}**",
     ]
-    lines.extend(f"\n{escape(remark)}" for remark in remarks(analysis))
+    lines.extend(f"\n{escape(remark)}" for remark in (*remarks(analysis), *notes))
     return "\n".join(lines) + "\n"
 
 
@@ -175,8 +185,9 @@ def method_text(analysis: Analysis) -> str:
     """The method that judged, and the one for weighted sums where both kinds were planned."""
     if analysis.headline is None:
         return "no test at one seed"
-    mixed = analysis.headline is not Method.POOLED and any(effect.weights for effect in analysis.declared)
-    return f"{analysis.headline}{f' ({Method.POOLED} for averages over arms)' if mixed else ''}"
+    averages = next((effect.method for effect in analysis.declared if effect.weights and effect.method), None)
+    mixed = averages not in (None, analysis.headline)
+    return f"{analysis.headline}{f' ({averages} for averages over arms)' if mixed else ''}"
 
 
 def explored_text(analysis: Analysis) -> tuple[str, ...]:

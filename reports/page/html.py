@@ -10,6 +10,7 @@ from markupsafe import Markup
 from reports.analysis.arms import bare_arm
 from reports.analysis.in_depth import analyse_in_depth
 from reports.analysis.learning import analyse_learning
+from reports.analysis.pretraining import analyse_pretraining
 from reports.analysis.rates import used_rates
 from reports.formats.text import explored_text, method_text
 from reports.formats.waiting_text import waiting_lines
@@ -19,6 +20,7 @@ from reports.page.figures.cost import cost_table, draw_cost
 from reports.page.figures.forest import draw_forest
 from reports.page.figures.learning import draw_learning, learning_table
 from reports.page.figures.noise import draw_differences, draw_repeats
+from reports.page.figures.pretraining import draw_pretraining, pretraining_table
 from reports.page.figures.rates import draw_rates, rate_table
 from reports.page.figures.schedule import draw_schedules, schedule_table
 from reports.page.final import final_scores
@@ -68,7 +70,7 @@ def render(study: StudyData) -> str:
     delta = study.plan.metric.delta
     curves, bare = analyse_learning(study, scale), bare_arm(study)
     behind = None if bare is None else bare.name
-    rates = used_rates(study)
+    rates, pretraining = used_rates(study), analyse_pretraining(study)
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -103,6 +105,8 @@ def render(study: StudyData) -> str:
         panels=draw_learning(curves, behind, scale),
         panels_by_time=draw_learning(curves, behind, scale, by="seconds"),
         learning=learning_table(curves, scale),
+        pretraining=draw_pretraining(pretraining),
+        pretraining_table=pretraining_table(pretraining),
         rate_panels=draw_rates(rates, behind),
         rate_table=rate_table(rates),
         schedules=draw_schedules(study.plan),

@@ -34,3 +34,14 @@ class ArmCurves:
     arm: str
     runs: tuple[Run, ...]
     average: Average | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCurves:
+    """A stage that is judged by its features: runs by the name of their curve, as recorded (shares of 1)."""
+
+    stage: str
+    stage_hash: str
+    arms: tuple[str, ...]  # that need it
+    curves: dict[str, tuple[Run, ...]]
+    warnings: tuple[str, ...]  # of its runs, each with its seed

@@ -16,6 +16,7 @@ class Method(StrEnum):
     PAIRED = "paired t"
     POOLED = "pooled two-way"
     MODERATED = "moderated t"
+    MODERATED_TWO_WAY = "moderated two-way"
 
 
 @dataclass(frozen=True, slots=True)

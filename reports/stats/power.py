@@ -108,7 +108,7 @@ def smallest_detectable(
         weighted: whether it is a weighted sum of arms rather than a difference of two.
         alpha: false-positive rate of one test.
     """
-    method = headline_method(num_seeds, num_comparisons, weighted=weighted)
+    method = headline_method(num_seeds, num_comparisons, num_cells, weighted=weighted)
     if method is None:
         return Detectable(None, None, None, None)
     df = degrees_of_freedom(method, num_seeds, num_cells)

@@ -1,4 +1,6 @@
 import io
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -9,8 +11,9 @@ from ablations.running.display import Progress, duration, live_lines, summary, v
 from ablations.running.queue import LaneWork, Snapshot, State
 from ablations.running.stages import Change
 from reports.analysis.study import analyse
+from reports.records.load import load_study
 from tests.reports.factorial import factorial_study
-from tests.reports.fixtures import Options, make_plan
+from tests.reports.fixtures import FACTORS, Options, make_plan, write_home
 
 PLAN = make_plan(Options())
 KEYS = [run.key for run in study_runs(PLAN)]
@@ -158,7 +161,8 @@ def test_a_terminal_without_control_codes_gets_lines(monkeypatch: pytest.MonkeyP
 
 def test_the_table_after_a_run_has_the_columns_of_the_design() -> None:
     stream = io.StringIO()
-    Console(file=stream, width=160).print(verdict_table("s", analyse(factorial_study())))
+    console = Console(file=stream, width=160)
+    console.print(verdict_table("s", analyse(factorial_study()), console))
     head, first = (line for line in stream.getvalue().splitlines() if "factor" in line or line.startswith("│ a "))
     assert [cell.strip() for cell in head.strip("┃").split("┃")] == [
         "factor", "averaged over the others", "verdict", "step cost",
@@ -169,3 +173,19 @@ def test_the_table_after_a_run_has_the_columns_of_the_design() -> None:
         "helps",
         "not timed",
     ]
+
+
+@pytest.mark.parametrize(("width", "lines_per_row"), [(80, 2), (150, 1)])
+def test_a_row_of_the_table_takes_two_lines_at_most_in_a_narrow_terminal(
+    tmp_path: Path, width: int, lines_per_row: int
+) -> None:
+    write_home(tmp_path, Options(pictures=False))
+    stream = io.StringIO()
+    console = Console(file=stream, width=width)
+    console.print(verdict_table("s", analyse(load_study(tmp_path, "clothing-tricks")), console))
+    lines = [line.strip("│ ") for line in stream.getvalue().splitlines()]
+    starts = [next(i for i, line in enumerate(lines) if line.startswith(factor)) for factor in (*FACTORS, "placebo")]
+    assert {b - a for a, b in pairwise(starts)} == {lines_per_row}
+    assert max(map(len, stream.getvalue().splitlines())) <= width
+    first = " ".join(lines[starts[0] : starts[1]])
+    assert "cosine" in first and "helps" in first and "+3." in first and "]" in first

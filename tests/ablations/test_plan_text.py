@@ -2,7 +2,6 @@ import math
 import statistics
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from scipy import stats
 
@@ -14,20 +13,14 @@ from ablations.commands.plan_text import (
     noise,
     plan_json,
     plan_lines,
-    prepared_mb_of,
-    probe_step_s,
 )
 from ablations.planning.planned import Planned
 from ablations.records import store
 from ablations.records.home import Home
-from pipeline.data.decode import shrink
-from pipeline.data.plan import steps_per_epoch
-from pipeline.models.build import build_model
-from pipeline.spec.data import ImageFolder
 from pipeline.spec.study import Comparison
 from reports.stats.estimate import Method
 from reports.stats.power import smallest_effect
-from tests.ablations.grids import MIXUP, NUM_TRAIN, NUM_VAL, SMOOTHING, grid, plan_of
+from tests.ablations.grids import MIXUP, NUM_VAL, SMOOTHING, grid, plan_of
 from tests.ablations.kept_results import finished, timing
 
 TWO = {"mixup": MIXUP, "smoothing": SMOOTHING}
@@ -50,7 +43,7 @@ def keep(home: Home, planned: Planned, top1: dict[tuple[str, int], float]) -> fr
 
 
 def test_unknown_stages_are_estimated_from_a_probe_of_one_step(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablations.commands.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
+    monkeypatch.setattr("ablations.planning.step_probe.StepProbe.step_s", lambda self, spec, num_classes: 0.5)
     planned = plan_of(grid(factors=TWO, seeds=[0, 1]))
     cost = estimate(planned, home, NONE_FINISHED)
     assert (cost.pending, cost.finished, cost.measured) == (8, 0, 0)
@@ -60,7 +53,7 @@ def test_unknown_stages_are_estimated_from_a_probe_of_one_step(home: Home, monke
 
 
 def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ablations.commands.plan_text.probe_step_s", lambda spec, num_classes: 0.5)
+    monkeypatch.setattr("ablations.planning.step_probe.StepProbe.step_s", lambda self, spec, num_classes: 0.5)
     planned = plan_of(grid(factors=TWO, seeds=[0, 1]))
     done = keep(home, planned, {("bare", 0): 0.5, ("full", 0): 0.6})
     store.append_timing(home, timing(planned.plan.arm("+mixup").final, 0))
@@ -70,26 +63,6 @@ def test_stages_that_ran_before_are_estimated_by_what_they_took(home: Home, monk
     # seed 1 of bare and full as records say (12.5 s each); mixup as it was timed, smoothing by the probe, 2 seeds each
     assert cost.one_after_another_s == pytest.approx(2 * 12.5 + 2 * 6 * step_s + 2 * 6 * 0.5)
     assert cost.one_seed_s == pytest.approx(2 * 12.5 + 6 * step_s + 6 * 0.5), "a new seed trains bare and full again"
-
-
-def test_disk_counts_the_weights_of_every_run_and_the_prepared_images(home: Home) -> None:
-    planned = plan_of(grid({"model": {"kind": "small_cnn", "width": 64}}, factors=TWO))
-    weights = build_model(planned.runs[0].spec.model, 4).state_dict()
-    weights_mb = sum(w.numel() for name, w in weights.items() if "num_batches" not in name) * 4 / 2**20
-    cost = estimate(planned, home, NONE_FINISHED)
-    assert cost.disk_mb - cost.prepared_mb == pytest.approx(12 * (weights_mb + 0.19), rel=0.02)
-
-
-def test_prepared_images_take_no_more_than_announced() -> None:
-    for height, width in ((300, 400), (129, 172), (130, 173), (131, 175), (90, 120)):  # 4:3, as it supposes
-        shrunk = shrink(np.zeros((height, width, 3), dtype=np.uint8), 100)
-        assert shrunk.nbytes <= prepared_mb_of(ImageFolder(path="photos", prepared_px=100), 1) * 2**20 * 1.01
-
-
-def test_the_probe_takes_some_time_and_more_for_a_larger_batch() -> None:
-    spec = plan_of(grid(factors=TWO)).runs[0].spec
-    assert 0 < probe_step_s(spec, 4) < math.inf
-    assert steps_per_epoch(NUM_TRAIN, spec.budget.batch_size) == 3
 
 
 def test_noise_is_assumed_binomial_until_an_arm_has_two_seeds(home: Home) -> None:

@@ -57,6 +57,18 @@ class Lane:
         self.turn += 1
 
 
+def test_what_a_lane_leaves_is_taken_by_another_and_it_gets_nothing_more() -> None:
+    queue = StageQueue([A, B], frozenset())
+    broken, other = Lane(queue, "lane 0"), Lane(queue, "lane 1")
+    assert trains(broken.ask()) is A and trains(other.ask()) is B
+    other.hand_in()
+    queue.leave("lane 0")
+    assert isinstance(broken.ask(), Stop), "a left-over of its workers"
+    assert trains(other.ask()) is A
+    other.hand_in()
+    assert queue.snapshot().counts[State.FINISHED] == 2
+
+
 def trains(answer: Answer) -> StageJob:
     assert isinstance(answer, Train), answer
     return answer.job

@@ -132,6 +132,24 @@ def test_a_recorder_keeps_records_before_it_knows_the_plan(home: Home) -> None:
     assert recorder.flush().unprojected == 0
 
 
+def test_a_call_that_ray_repeats_after_a_crash_keeps_the_run_once(home: Home) -> None:
+    Recorder(home, study_plan(seeds=(0,))).write(result(finished(BARE, 0), BARE))
+    again = Recorder(home, study_plan(seeds=(0,)))
+    again.write(result(finished(BARE, 0), BARE))
+    assert len(home.records.read_text().splitlines()) == 1
+    again.write(result(finished(BARE, 0, top1=0.5), BARE))
+    assert len(home.records.read_text().splitlines()) == 2, "trained again, for its weights were gone"
+
+
+def test_a_run_that_is_kept_can_be_asked_for(home: Home) -> None:
+    recorder = Recorder(home, study_plan(seeds=(0,)))
+    assert recorder.finished(BARE.stage_hash, 0) is None
+    recorder.write(result(failed(BARE, 0), BARE))
+    assert recorder.finished(BARE.stage_hash, 0) is None
+    recorder.write(result(finished(BARE, 0), BARE))
+    assert Recorder(home).finished(BARE.stage_hash, 0) == finished(BARE, 0)
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_the_actor_writes_here_and_takes_no_cpu(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

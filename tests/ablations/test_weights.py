@@ -7,20 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
+import timm
 import torch
 from torch import nn
+from torchvision.transforms import Normalize
 
 from ablations.grid.spec import GridSpec
 from ablations.planning import weights
 from ablations.planning.plan import Planned, build_plan
 from ablations.planning.weights import Starts
+from pipeline.contract.stages import stage_job
+from pipeline.experiment import StageSpec
 from pipeline.models import pretrained
 from pipeline.models.build import build_model
 from pipeline.models.small_cnn import SmallCnnNet
 from pipeline.models.weights import fill_from_file, read_weights
 from pipeline.spec.errors import ResourceError, SpecError
-from pipeline.spec.links import FromFile
+from pipeline.spec.links import FromFile, NetworkRef
 from pipeline.spec.model import Timm
+from pipeline.strategies.distill import DistillConfig
+from pipeline.training.initial import load_teacher
 from tests.ablations.grids import MIXUP, grid, made_up_listing
 
 NUM_CLASSES = 4  # of the made-up data
@@ -208,3 +215,66 @@ def test_no_network_stops_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(SpecError, match=r"arm x: init: .*resnet10t\.c3_in1k cannot be fetched \(Name or service not k"):
         Starts(tmp_path).resolved(stage, NUM_CLASSES, "arm x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_ones_own_with_options_can_start_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "from pipeline.models.small_cnn import SmallCnnNet\n\n\ndef build(num_classes, width):\n"
+        "    return SmallCnnNet(num_classes, width, 0.0)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = {"kind": "custom", "target": "own_net:build", "options": {"width": 4}}
+    base = {"model": model, "init": {"kind": "from_file", "path": saved(tmp_path / "w.pt")}}
+    planned = plan_of(grid(base, factors={"mixup": MIXUP}), tmp_path / "cache")
+    assert init_of(planned).sha256 == init_of(planned, "+mixup").sha256 is not None
+
+
+def test_a_pretrained_teacher_is_a_file_teacher_in_the_colours_of_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the plan to the network, with a hub that gives a file: what timm would download lies on the disk."""
+    own = timm.create_model
+    torch.manual_seed(3)
+    safetensors.torch.save_file(own("resnet10t").state_dict(), tmp_path / "published.safetensors")
+
+    def create(name: str, **options: Any) -> nn.Module:
+        hub = {"file": str(tmp_path / "published.safetensors")} if options.get("pretrained") else {}
+        return own(name, pretrained_cfg_overlay=hub, **options)
+
+    monkeypatch.setattr(timm, "create_model", create)
+    model = {"kind": "timm", "name": "resnet10t", "num_classes": 1000}
+
+    def student(**teacher: Any) -> StageSpec:
+        learn = {"kind": "distill", "teacher": {"model": model, **teacher}}
+        planned = plan_of(grid({"data": {"kind": "digits"}}, factors={"d": {"strategies": [learn]}}), tmp_path / "c")
+        return next(run.spec for run in planned.runs if run.spec.strategies)
+
+    def identity(stage: StageSpec) -> str:
+        return stage.identity("f", {})
+
+    stage = student(weights={"kind": "pretrained", "part": "all"})
+    config = stage.strategies[0]
+    assert isinstance(config, DistillConfig) and isinstance(config.teacher, NetworkRef)
+    published = timm.get_pretrained_cfg("resnet10t.c3_in1k")
+    assert published is not None and config.teacher.colours is not None and isinstance(config.teacher.weights, FromFile)
+    assert (config.teacher.colours.mean, config.teacher.colours.std) == (published.mean, published.std)
+    assert config.teacher.colours != stage.data.colours, "the digits have others"
+
+    file = {"kind": "from_file", "path": config.teacher.weights.path, "part": "all"}
+    colours = config.teacher.colours.model_dump(mode="json")
+    assert identity(student(weights=file, colours=colours)) == identity(stage)
+    assert identity(student(weights=file)) != identity(stage), "a file says nothing of its colours"
+    plain = student(weights=file, colours=stage.data.colours.model_dump(mode="json"))
+    assert identity(plain) == identity(student(weights=file)), "the student's are the default"
+
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    network = load_teacher(stage_job(stage, tmp_path), config.teacher, 10, torch.device("cpu"))
+    reference = own("resnet10t")
+    reference.load_state_dict(safetensors.torch.load_file(tmp_path / "published.safetensors"))
+    with torch.no_grad():
+        expected = reference.eval()(Normalize(published.mean, published.std)(images))
+        shown = Normalize(stage.data.mean, stage.data.std)(images)
+        torch.testing.assert_close(network(shown), expected, rtol=1e-3, atol=1e-4)

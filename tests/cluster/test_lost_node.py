@@ -14,7 +14,7 @@ from tests.ablations.studies import Kept, write_grid
 from tests.cluster.nodes import Cluster, ray_cluster, why_not
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 150.0
+PATIENCE_S = 420.0
 NUM_RUNS = 12
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray(own_cluster=True), pytest.mark.timeout(3 * PATIENCE_S)]

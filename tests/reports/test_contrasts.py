@@ -120,17 +120,18 @@ def test_two_arms_written_as_weights_are_the_difference_that_they_are() -> None:
     assert (pooled.ci95.low, pooled.ci95.high) == pytest.approx((0.152019, 0.634648), abs=1e-6)
 
 
-def test_weighted_sums_are_judged_by_the_pooled_model_however_many_seeds() -> None:
+def test_weighted_sums_are_judged_by_the_two_way_model_however_many_seeds() -> None:
     rng = np.random.default_rng(4)
     scores = {name_of(on): list(rng.normal(90, 0.3, 7)) for on in CELLS}
     analysis = analyse(factorial_study(scores=scores))
-    assert analysis.headline is Method.POOLED
-    assert {effect.method for effect in analysis.effects} == {Method.POOLED}
+    assert analysis.headline is Method.MODERATED_TWO_WAY
+    assert {effect.method for effect in analysis.effects} == {Method.MODERATED_TWO_WAY}
+    assert {effect.df for effect in analysis.effects} == {12 + 6}  # at most 12 of the others', and their own
     assert all({other.method for other in effect.others} == set(Method) for effect in analysis.effects)
     theirs = statsmodels_effects(scores)
-    effect = found(analysis, "b")
-    assert effect.df == theirs.df_resid == 42
-    assert effect.p == pytest.approx(theirs.pvalues["b"])
+    pooled = next(other for other in found(analysis, "b").others if other.method is Method.POOLED)
+    assert pooled.df == theirs.df_resid == 42
+    assert pooled.p == pytest.approx(theirs.pvalues["b"])
 
 
 def test_missing_runs_cost_only_themselves_and_agree_with_least_squares() -> None:

@@ -81,7 +81,7 @@ def test_one_round_has_a_front_and_no_probabilities() -> None:
     found, points = points_of(study_with(rounds=1))
     assert points["better"].p_front is None and points["better"].on_front
     assert points["better"].mark == "hollow" and points["worse"].mark == "faint"
-    assert "how sure that is takes two seeds and two timing rounds" in found.sentence
+    assert "How sure that is takes two seeds and two timing rounds" in found.sentence
 
 
 def test_who_was_not_timed_is_left_out_and_named() -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reports.formats.features import features_text
 from reports.page.figure import Figure
 from reports.page.figures.svg import drawing, join, line, percent, shortened, text
 from reports.page.tables import NONE, Table, duration
-from reports.results.stages import Representation, StageGraph, StageNode
+from reports.results.stages import StageGraph, StageNode
 
 BOX_PX, GAP_PX, TOP_PX = 62, 12, 4
 COLUMN_PX, MARGIN = 210, 9.0
@@ -65,17 +66,9 @@ def stage_table(graph: StageGraph) -> Table:
     )
     if not any(node.representation for node in graph.nodes):
         return Table(columns, rows)
-    told = [NONE if node.representation is None else _features(node.representation) for node in graph.nodes]
+    told = [NONE if node.representation is None else features_text(node.representation) for node in graph.nodes]
     rows = tuple((*row, cell) for row, cell in zip(rows, told, strict=True))
     return Table((*columns, "what its features say about val"), rows)
-
-
-def _features(found: Representation) -> str:
-    return (
-        f"nearest neighbours {100 * found.knn_top1:.1f}%, linear probe {100 * found.probe_top1:.1f}%; spread "
-        f"{found.feature_spread:.2f} of 1, effective rank {found.effective_rank:.1f} "
-        f"(mean of {found.num_seeds} seed{'s' if found.num_seeds != 1 else ''})"
-    )
 
 
 def _places(shown: list[StageNode], num_columns: int) -> dict[str, _Place]:

@@ -16,7 +16,7 @@ import ray
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 
-from ablations.commands import plan_text
+from ablations.planning.step_probe import StepProbe
 from pipeline.data import sources
 from tests.ablations.fuzz.grids import from_schema, mutated, torn_text
 from tests.ablations.studies import ablate
@@ -45,7 +45,7 @@ def ends_well(kind: str, text: str) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(ray, "init", side_effect=AssertionError("Ray started")),
-        patch.object(plan_text, "probe_step_s", return_value=0.1),  # a step of a large network takes minutes on a CPU
+        patch.object(StepProbe, "step_s", return_value=0.1),  # a step of a large network takes minutes on a CPU
     ):
         grid = Path(folder) / "grid.yaml"
         grid.write_bytes(text.encode("utf-8", "surrogatepass"))

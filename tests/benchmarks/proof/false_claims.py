@@ -19,7 +19,11 @@ BOTH_WAYS = (
     *((num_seeds, Luck(unequal=True)) for num_seeds in (3, 5)),
     *((num_seeds, luck) for num_seeds in (2, 6) for luck in (Luck(), Luck(unequal=True))),
 )
-AVERAGES = ((2, Luck()), *((3, luck) for luck in (Luck(), Luck(tails="heavy"), Luck(unequal=True))))
+AVERAGES = (
+    (2, Luck()),
+    *((3, luck) for luck in (Luck(), Luck(tails="heavy"), Luck(unequal=True))),
+    *((num_seeds, Luck(unequal=True)) for num_seeds in (5, 2)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def section(num_studies: int, seed: int) -> str:
 
 
 def averages_section(num_studies: int, seed: int) -> str:
-    """Main effects of a fraction, which the pooled model judges."""
+    """Main effects of a fraction, which the moderated two-way judges."""
     found, table = count_all("quarter", AVERAGES, num_studies, seed)
     return (
         f"{num_studies:,} studies a row, {NUM_FACTORS} factors in a 2^(6-2) fraction of 16 arms, "

@@ -1,5 +1,9 @@
+from itertools import combinations
+from typing import Any
+
 import pytest
 
+from pipeline.recipes.experiment import RECIPES
 from pipeline.spec.errors import Impossible
 from pipeline.strategies.distill import DistillConfig
 from tests.pipeline.recipes.test_teacher_student import BARE, RECIPE, experiment
@@ -39,3 +43,45 @@ def test_two_recipes_that_distil_cannot_be_in_one_arm(order: int) -> None:
     recipes = [{"kind": "born_again"}, RECIPE][::order]
     with pytest.raises(Impossible, match="adds distill to stage 'main', which has it already"):
         experiment(recipes=recipes).expand(BARE)
+
+
+FEW = {"kind": "digits", "labeled_frac": 0.2}
+CHANGES = {  # what shows most: a network of its own
+    "teacher_student": {"teacher": {"kind": "small_cnn", "width": 6}},
+    "noisy_student": {"student": {"kind": "small_cnn", "width": 9}},
+}
+
+
+def made_of(recipes: list[dict[str, Any]]) -> tuple[str, dict[str, str]] | str:
+    """Identity of the arm's last stage and of every stage by name, or why there is no such arm."""
+    bare = experiment(data=FEW)
+    try:
+        stages = experiment(example("normalization"), recipes=recipes, data=FEW).expand(bare).stages
+    except Impossible as error:
+        return str(error)
+    found: dict[str, str] = {}
+    for stage in stages:
+        found[stage.name] = stage.identity("f", found)
+    return found[stages[-1].name], found
+
+
+@pytest.mark.parametrize("pair", [*combinations(RECIPES, 2)], ids="-".join)
+def test_the_order_in_which_recipes_are_written_does_not_matter(pair: tuple[str, str]) -> None:
+    recipes = [RECIPES[kind].example().model_dump(mode="json") | CHANGES.get(kind, {}) for kind in pair]
+    assert made_of(recipes) == made_of(recipes[::-1])
+
+
+def test_every_generation_has_the_arms_other_recipes() -> None:
+    """So the first is the arm without this recipe, and shares its runs."""
+    ssl = {"kind": "ssl_pretrain"}
+    _, alone = made_of([ssl])
+    _, both = made_of([{"kind": "born_again"}, ssl])
+    assert (both["pretrain"], both["generation_1"]) == (alone["pretrain"], alone["main"])  # type: ignore[index]
+    assert list(both) == ["pretrain", "generation_1", "main"]
+
+
+def test_what_is_pretrained_is_the_network_that_is_trained() -> None:
+    recipes = [{"kind": "ssl_pretrain"}, {"kind": "noisy_student", "student": {"kind": "small_cnn", "width": 9}}]
+    first, *_, last = experiment(recipes=recipes, data=FEW).expand(experiment(data=FEW)).stages
+    assert first.name == "pretrain"
+    assert first.model == last.model != BARE.model

@@ -86,5 +86,5 @@ def test_labels_of_two_teachers_cannot_be_in_one_arm() -> None:
 def test_a_student_of_two_kinds_of_teachers_can_be() -> None:
     recipes = [{"kind": "pseudo_label"}, {"kind": "teacher_student", "teacher": WIDE}]
     stages = experiment(recipes=recipes, data=FEW).expand(BARE).stages
-    assert [stage.name for stage in stages] == ["labels_1", "teacher", "main"]
+    assert [stage.name for stage in stages] == ["teacher", "labels_1", "main"]
     assert set(stages[-1].needs()) == {"labels_1", "teacher"}

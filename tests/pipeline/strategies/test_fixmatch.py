@@ -80,3 +80,33 @@ def test_unlabelled_images_count_as_seen(lab: Lab) -> None:
 def test_without_unlabelled_images_it_cannot_be() -> None:
     with pytest.raises(ValidationError, match="there are no unlabelled images"):
         digits_stage(example("fixmatch"))
+
+
+def test_the_share_of_sure_images_is_a_curve_of_its_own(lab: Lab) -> None:
+    """One point an epoch, no part of the loss; between what thresholds out of reach and below chance give."""
+    series = {}
+    for threshold in (0.05, 0.15, 0.99999):
+        result = lab.train(digits_stage(example("fixmatch") | {"threshold": threshold}, data=HALF))
+        series[threshold] = result.curves.series["train/fixmatch_sure_share"]
+        terms = [result.curves.series[f"train/{name}"] for name in ("cross_entropy", "fixmatch")]
+        sums = [sum(values) for values in zip(*terms, strict=True)]
+        assert list(result.curves.series["train/loss"]) == pytest.approx(sums, rel=1e-5)
+    assert series[0.05] == (1.0, 1.0, 1.0)
+    assert series[0.99999] == (0.0, 0.0, 0.0)
+    assert 0 < sum(series[0.15]) < 3, series[0.15]
+
+
+def test_the_share_is_the_mean_over_the_steps_since_it_was_asked() -> None:
+    batch = make_batch(num_unlabelled=24)
+    strategy = FixMatch(FixMatchConfig(mu=3, threshold=0.5), context())
+    loss_fn = strategy.wrap_loss(cross_entropy)
+    shares = []
+    for seed in (0, 3):
+        said = 3 * torch.randn(len(batch.shown), 5, generator=torch.Generator().manual_seed(seed))
+        loss_fn(said, batch)
+        weak = said[8:32]
+        shares.append(sum(max(row) >= 0.5 for row in weak.softmax(1).tolist()) / 24)
+    assert 0 < shares[0] != shares[1]
+    assert strategy.readings() == {"sure_share": pytest.approx(sum(shares) / 2)}
+    loss_fn(said, batch)
+    assert strategy.readings() == {"sure_share": pytest.approx(shares[1])}

@@ -5,9 +5,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from pipeline.contract.lab import Lab
 from pipeline.contract.samples import POOL_ROWS, labels_of_pool
 from pipeline.data.pseudo_table import PoolLabels
 from pipeline.spec.links import StageRef
+from pipeline.strategies import pseudo_labels
 from pipeline.strategies.base import Rng
 from pipeline.strategies.pseudo_labels import (
     MinConfidence,
@@ -86,7 +88,9 @@ def test_nothing_chosen_is_the_labelled_set() -> None:
     index, batch = make_index(), make_batch()
     np.testing.assert_array_equal(strategy.edit_dataset(index).rows, index.rows)
     assert strategy.edit_batch(batch, Rng.named(0)) is batch
-    assert strategy.remarks() == ("0 of 60 unlabelled images got a label",)
+    told = ", ".join(f"class {label} 0" for label in range(NUM_CLASSES))
+    assert strategy.remarks() == (f"0 of 60 unlabelled images got a label: {told}",)
+    assert strategy.readings() == {"kept": 0.0, "of_fewest": 0.0, "of_most": 0.0}
 
 
 def test_without_unlabelled_images_there_is_nothing_to_label() -> None:
@@ -96,3 +100,28 @@ def test_without_unlabelled_images_there_is_nothing_to_label() -> None:
     assert stage.needs() == ("teacher",)
     one, other = (stage.identity("f", {"teacher": teacher}) for teacher in "ab")
     assert one != other, "another teacher gives other labels"
+
+
+def test_how_many_labels_each_class_got_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = PseudoLabels(PseudoLabelsConfig(teacher=StageRef(stage="t"), select=MinConfidence(min_confidence=0.6)),
+                            context())  # fmt: skip
+    counts = [0] * NUM_CLASSES
+    for label, confidence in zip(FOUND.labels.tolist(), FOUND.confidence.tolist(), strict=True):
+        counts[label] += confidence >= 0.6
+    assert len(set(counts)) > 1
+    assert strategy.readings() == {"kept": sum(counts), "of_fewest": min(counts), "of_most": max(counts)}
+    (told,) = strategy.remarks()
+    parts = told.partition(": ")[2].split(", ")
+    assert sorted(parts) == sorted(f"class {label} {count}" for label, count in enumerate(counts))
+    monkeypatch.setattr(pseudo_labels, "MAX_CLASSES_TOLD", 4)
+    assert strategy.remarks()[0].partition(": ")[2].split(", ") == [*parts[:2], "...", *parts[-2:]]
+
+
+def test_they_stand_in_the_curves(lab: Lab) -> None:
+    stage = digits_stage(example("pseudo_labels"), data={"kind": "digits", "labeled_frac": 0.5})
+    result = lab.train(stage)
+    kept = result.curves.series["train/pseudo_labels_kept"]
+    assert kept == (len(lab.data_of(stage).pool.rows),) * 3, "all of them, in each epoch"
+    assert result.record.metrics["train/pseudo_labels_kept"] == kept[-1]
+    log = next(line for line in result.log.splitlines() if "unlabelled images got a label" in line)
+    assert all(f"{digit} " in log for digit in range(10))

@@ -1,11 +1,12 @@
 """The rates that runs recorded, drawn and tabulated."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.spec.records import Curves, run_key
+from pipeline.spec.records import Curves, Failure, Status, run_key
 from reports.analysis.rates import UsedRates, used_rates
 from reports.page.figures.rates import BOTTOM, LEFT, RIGHT, TOP, draw_rates, rate_table
 from reports.page.html import render
@@ -38,6 +39,20 @@ def test_arms_with_one_course_stand_together(study: StudyData) -> None:
 def test_an_arm_whose_first_seed_left_nothing_is_read_from_the_next(study: StudyData) -> None:
     (course,) = [course for course in used_rates(study) if "+mixup" in course.arms]
     assert course.rates == (0.1, 0.05, 0.0)
+
+
+def test_a_run_that_failed_half_way_stands_for_its_arm_only_where_none_finished(study: StudyData) -> None:
+    records = dict(study.records)
+    stage = study.plan.arm("+cosine").final.stage_hash
+    failure = Failure(type="Diverged", message="nan")
+    failed = {"status": Status.FAILED, "failure": failure, "metrics": {}, "cost": None}
+    records[stage, 0] = records[stage, 0].model_copy(update=failed)
+    after_one = {arm: course for course in used_rates(replace(study, records=records)) for arm in course.arms}
+    assert after_one["+cosine"].rates == (0.1, 0.05, 0.0), "of seed 1, which finished"
+    for seed in (1, 2):
+        records[stage, seed] = records[stage, seed].model_copy(update=failed)
+    after_all = {arm: course for course in used_rates(replace(study, records=records)) for arm in course.arms}
+    assert (after_all["+cosine"].steps, after_all["+cosine"].rates) == COSINE
 
 
 def test_the_picture_is_the_recorded_course_with_bare_behind() -> None:
