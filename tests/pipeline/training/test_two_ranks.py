@@ -13,6 +13,8 @@ from pipeline.contract.two_ranks import (
 )
 from pipeline.strategies import CATALOGUE
 
+pytestmark = pytest.mark.timeout(900)  # one fixture trains every stage of the catalogue twice
+
 STAGES = {
     "bare": digits_stage(budget=BUDGET),
     **{kind: Subject.of(kind).stage(budget=BUDGET) for kind in CATALOGUE},
