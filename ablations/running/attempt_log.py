@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TAIL_BYTES = 4000
+TAIL_BYTES = 16_000  # of each rank: a native stack takes a third of it
 OUTPUTS = (1, 2)  # file descriptors: native code writes there too, and faulthandler its last stack
 
 

@@ -3,11 +3,11 @@
 import os
 import sys
 import threading
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.spec.card import Card
 from pipeline.strategies.base import Rng, Strategy, StrategyConfig
@@ -38,16 +38,10 @@ def never_arrives() -> None:
 class Sleep(Strategy["SleepConfig"]):
     """One rank waits for something that never comes."""
 
-    def __init__(self, config: "SleepConfig", context: Any) -> None:
-        super().__init__(config, context)
-        self.calls = 0
-
-    def edit_batch(self, batch: Batch, rng: Rng) -> Batch:
+    def after_step(self, model: nn.Module, step: int) -> None:
         rank = dist.get_rank() if dist.is_initialized() else 0
-        if rank == self.config.on_rank and self.calls == self.config.at_step:
+        if (rank, step) == (self.config.on_rank, self.config.at_step):
             never_arrives()
-        self.calls += 1
-        return batch
 
 
 class SleepConfig(StrategyConfig):
