@@ -53,6 +53,12 @@ class Resources(Frozen):
         "without GPUs, else what the GPUs' workers leave over, if that is at least 2 for each",
     )
     max_attempts: int = Field(3, ge=1, description="tries of a stage whose worker dies, before it is a failed record")
+    hang_timeout_s: float = Field(
+        1800.0,
+        gt=0,
+        description="a worker without a batch or a step for so long, and 20 times as long as any took so far, hangs "
+        "and is ended: an attempt is over",
+    )
     checkpoint_every_s: float = Field(30.0, ge=0)
     timing_rounds: int = Field(3, ge=0, description="rounds of the exclusive cost block; 0 switches it off")
     timing_s: float = Field(1.0, gt=0, description="seconds of steps per stage and round")

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from ablations.grid.spec import Resources
@@ -23,6 +23,7 @@ from pipeline.spec.errors import ResourceError
 HEALTH_CHECK_S = "0.5"
 MIN_TASK_CPUS = 2.0  # spare CPUs of a GPU worker from which Ray Data tasks render for it, instead of its own threads
 RESERVE_TIMEOUT_S = 120
+COLLECTIVES_WAIT = 50  # times resources.hang_timeout_s: the watchdog also waits 20 times the longest pause so far
 MAX_CONTROLLERS = 5  # a lane gets as many, one after another
 _SLACK = 1e-6
 
@@ -120,7 +121,9 @@ def size_lanes(asked: Resources, num_cpus: float, num_gpus: float, num_runs: int
 class Lanes:
     """The lanes of one invocation, each a Ray Train run in a thread of the driver."""
 
-    def __init__(self, sizes: LaneSizes, queue: Any, recorder: Any, data: dict[str, Any], scratch: Path) -> None:
+    def __init__(
+        self, sizes: LaneSizes, queue: Any, recorder: Any, data: dict[str, Any], scratch: Path, hang_timeout_s: float
+    ) -> None:
         os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = HEALTH_CHECK_S
         os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # workers stay where relative paths mean what the user meant
         logging.getLogger("ray.train").setLevel(logging.ERROR)
@@ -129,7 +132,7 @@ class Lanes:
         self._reserved = reserve_stream_cpus(sizes) if sizes.data_cpus else None
         share = StreamShare(sizes.render_threads, sizes.stream_cpus, self._reserved)
         for number in range(sizes.lanes):
-            config = LaneConfig(f"lane {number}", queue, recorder, data, share, sizes.threads)
+            config = LaneConfig(f"lane {number}", queue, recorder, data, share, sizes.threads, hang_timeout_s)
             thread = threading.Thread(target=self._run, args=(config, sizes, scratch), name=config.lane, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -167,6 +170,8 @@ def trainer(config: LaneConfig, sizes: LaneSizes, scratch: Path) -> TorchTrainer
         # Bound here rather than by `train_loop_config`, which Ray's controller unpickles too: it would import
         # everything that training needs, seconds on the way to the first step.
         lambda: lane_main(config),
+        # A collective gives up long after the watchdog would have said who does not come.
+        torch_config=TorchConfig(timeout_s=int(COLLECTIVES_WAIT * config.hang_timeout_s)),
         scaling_config=ScalingConfig(
             num_workers=sizes.workers, use_gpu=sizes.gpus_per_worker > 0, resources_per_worker=resources
         ),

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ablations.running.hangs import Stall, told
 from ablations.running.stages import Change, Stages, State
 from pipeline.training.job import StageJob, TimingJob
+
+DIED_SILENTLY = "the worker process died without a word (killed, out of memory, or its machine went away)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class LostRun:
     job: StageJob
     reason: str
     attempts: int
+    hung_at: int | None = None  # the step at which it stood still, if it was ended for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class _Lane:
     assignment: Assignment | None = None
     note: str | Epoch = ""
     fault: str = ""
+    stalls: dict[int, Stall] = field(default_factory=dict)  # by rank
+    nodes: set[str] = field(default_factory=set)  # that its workers are on
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class Snapshot:
     timing: str  # "", "waiting", "running", "done"
     changes: tuple[Change, ...]
     now_s: float  # by the clock of `changes`
+    over: bool  # nothing runs, and nothing will be handed out any more
 
 
 @dataclass
@@ -113,28 +120,47 @@ class StageQueue:
         self._stages = Stages(self.jobs, self.finished)
         self._timing_state = "waiting" if self.timing else ""
 
-    def begin(self, lane: str, incarnation: str) -> None:
-        """A lane's workers have (re)started. What they were doing goes back, or fails after too many tries."""
+    def begin(self, lane: str, incarnation: str, node: str) -> None:
+        """A worker of a lane has (re)started on this node. What its group was doing goes back, or fails at last."""
         known = self._lanes.get(lane)
-        if known is not None and known.incarnation == incarnation:
-            return
-        if known is not None and isinstance(known.assignment, Train):
-            self._give_back(known.assignment.job.key, known.fault)
-        if known is not None and isinstance(known.assignment, Time):
-            # A stage that kills its worker while it is timed must not hold up the study for ever.
-            self._timing_state = "waiting" if self._timing_attempts < self.max_attempts else "done"
-        self._lanes[lane] = _Lane(incarnation)
+        if known is None or known.incarnation != incarnation:
+            if known is not None:
+                self._give_back(known)
+            self._lanes[lane] = _Lane(incarnation)
+        self._lanes[lane].nodes.add(node)
+
+    def keep(self, alive: frozenset[str]) -> tuple[str, ...]:
+        """Give back what lanes do that have a worker on none of these nodes. Returns those lanes.
+
+        They cannot be waited for: a group that has no place any more never begins again.
+        """
+        dead = tuple(name for name, lane in self._lanes.items() if not lane.nodes <= alive)
+        for name in dead:
+            self._give_back(self._lanes[name], "its machine went away")
+            self._lanes[name] = _Lane()
+        return dead
 
     def leave(self, lane: str) -> None:
         """A lane has broken down for good: what it was doing is left to the others."""
-        self.begin(lane, "")
+        self._give_back(self._lanes.get(lane, _Lane()))
+        self._lanes[lane] = _Lane()
 
-    def _give_back(self, key: str, fault: str) -> None:
+    def _give_back(self, lane: _Lane, fault: str = "") -> None:
+        if isinstance(lane.assignment, Time):
+            # A stage that kills its worker while it is timed must not hold up the study for ever.
+            self._timing_state = "waiting" if self._timing_attempts < self.max_attempts else "done"
+        if not isinstance(lane.assignment, Train):
+            return
+        key = lane.assignment.job.key
         stage = self._stages[key]
-        reason = fault or "the worker process died without a word (killed, out of memory, or its machine went away)"
+        reason = lane.fault or fault or DIED_SILENTLY
+        hung_at = None
+        if lane.stalls:
+            reason = told(lane.stalls.values(), f"{stage.job.label} seed {stage.job.seed}")
+            hung_at = min(stall.step for stall in lane.stalls.values())
         if stage.attempts >= self.max_attempts:
             self._stages.settle(key, State.FAILED, reason)
-            self._lost.append(LostRun(stage.job, reason, stage.attempts))
+            self._lost.append(LostRun(stage.job, reason, stage.attempts, hung_at))
         else:
             self._stages.put_back(key, reason)
 
@@ -151,6 +177,7 @@ class StageQueue:
         if isinstance(answer, Wait):
             return answer
         mine.turn, mine.assignment, mine.note, mine.fault = turn, answer, "", ""
+        mine.stalls = {}
         return answer
 
     def _choose(self) -> Answer:
@@ -165,7 +192,7 @@ class StageQueue:
             return Stop()
         timed = TimingJob(
             self.timing.block,
-            tuple(job for job in self.timing.jobs if self._stages[job.key].state is State.FINISHED),
+            tuple(stage.job for job in self.timing.jobs if (stage := self._stages[job.key]).state is State.FINISHED),
             self.timing.rounds,
             self.timing.seconds_per_size,
         )
@@ -200,6 +227,20 @@ class StageQueue:
         if mine.incarnation == incarnation and not mine.fault:
             mine.fault = reason
 
+    def stalled(self, lane: str, incarnation: str, num_ranks: int, stall: Stall) -> bool:
+        """A rank stands still, and is about to end. Whether all ranks of its group have said so by now."""
+        mine = self._lanes[lane]
+        if mine.incarnation != incarnation:
+            return True
+        mine.stalls[stall.rank] = stall
+        return len(mine.stalls) == num_ranks
+
+    def divide(self, lane: str, incarnation: str, key: str, num_parts: int) -> None:
+        """A shard of this run did not fit into memory: from now on it is cut into so many parts."""
+        if self._lanes[lane].incarnation == incarnation:
+            stage = self._stages[key]
+            stage.job = replace(stage.job, num_parts=max(stage.job.num_parts, num_parts))
+
     def progress(self, lane: str, incarnation: str, note: str | Epoch) -> None:
         """How far a lane is with what it does, for people."""
         mine = self._lanes.get(lane)
@@ -230,7 +271,14 @@ class StageQueue:
             elif isinstance(lane.assignment, Time):
                 lanes[name] = LaneWork("", f"timing {lane.note}".strip())
         lost, self._lost = tuple(self._lost), []
-        return Snapshot(counts, lanes, lost, self._timing_state, self._stages.take_changes(), time.monotonic())
+        changes = self._stages.take_changes()
+        return Snapshot(counts, lanes, lost, self._timing_state, changes, time.monotonic(), self._is_over())
+
+    def _is_over(self) -> bool:
+        if self._stages.count(State.RUNNING) or self._timing_state == "running":
+            return False
+        more = self._stages.count(State.PENDING) or self._timing_state == "waiting" or self.more_may_come
+        return self._draining or not more
 
 
 def queue_actor(queue: StageQueue) -> Any:

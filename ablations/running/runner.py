@@ -179,7 +179,7 @@ def _run(planned: Planned, home: Home, asked: Resources) -> Outcome:
             to_time = timing_job(planned, home, asked) if timing else None
             ray.get(recorder.start.remote(planned.plan.model_dump_json()))
             queue = queue_actor(StageQueue(jobs, done, to_time, asked.max_attempts))
-            snapshot = watch(sizes, queue, recorder, handles, progress, interrupts)
+            snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, asked.hang_timeout_s)
             progress.note("writing the rest to MLflow, and the report ...")
             flushed = write_and_show_report(recorder, home, planned.plan.study)
     return Outcome(

@@ -178,7 +178,7 @@ def _tune(study: TuningStudy, home: Home) -> Ended:
 
         put([*known, *first])
         finish_search()
-        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, feed, POLL_S)
+        snapshot = watch(sizes, queue, recorder, handles, progress, interrupts, asked.hang_timeout_s, feed, POLL_S)
         progress.note("writing the rest to MLflow, and the report ...")
         flushed = write_and_show_report(recorder, home, plan.study, write_tuning)
     seconds = time.monotonic() - start

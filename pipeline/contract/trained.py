@@ -1,6 +1,7 @@
 """Promises that show in training alone: it changes something, at its neutral limit nothing, and it can be resumed."""
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,20 +10,46 @@ from torch import Tensor
 
 from pipeline.contract.lab import Lab, trace
 from pipeline.contract.samples import expect
-from pipeline.contract.stages import train_alone
+from pipeline.contract.stages import SHARE, train_alone
 from pipeline.contract.subject import Subject
+from pipeline.data.handle import DataHandle
 from pipeline.experiment import StageSpec
 from pipeline.result import StageResult
+from pipeline.spec.base import derive_seed
 from pipeline.spec.errors import ContractBroken
 from pipeline.training import checkpoint
 from pipeline.training.job import StageJob
-from pipeline.training.loop import EpochReport
+from pipeline.training.loop import EpochReport, train_stage
+from pipeline.training.pulse import Pulse
+from pipeline.training.team import Team
 
 CUT_IN_EPOCH = 2
+MOST_STEPS = 8  # of that epoch, before the cut
 
 
 class PowerCut(Exception):
     """What no code expects."""
+
+
+@dataclass
+class _Cut(Pulse):
+    """Comes where every step passes."""
+
+    epochs_done: int = 0
+    steps_left: int = 0  # of the epoch that it comes in
+
+    def beat(self, step: int | None = None) -> None:
+        if step is None or self.epochs_done < CUT_IN_EPOCH - 1:
+            return
+        if not self.steps_left:
+            raise PowerCut
+        self.steps_left -= 1
+
+    def count(self, report: EpochReport) -> None:
+        """An epoch has ended."""
+        self.epochs_done = report.epoch
+        if report.epoch == CUT_IN_EPOCH:  # it had fewer steps
+            raise PowerCut
 
 
 def check_changes_trace(subject: Subject, lab: Lab) -> None:
@@ -63,16 +90,7 @@ def check_resume_of(spec: StageSpec, lab: Lab) -> None:
     whole_job, cut_job, data = lab.job(spec), lab.job(spec), lab.data_of(spec)
     whole = train_alone(whole_job, data)
 
-    def power_cut(report: EpochReport) -> None:
-        if report.epoch == CUT_IN_EPOCH:
-            raise PowerCut
-
-    try:
-        train_alone(cut_job, data, power_cut)
-    except PowerCut:
-        pass
-    else:
-        raise ContractBroken(f"training ended before epoch {CUT_IN_EPOCH}: nothing can be interrupted")
+    cut_short(cut_job, data)
     saved = checkpoint.load(cut_job.checkpoint, torch.device("cpu"))["epoch"]
     assert saved == CUT_IN_EPOCH - 1, f"the checkpoint is of epoch {saved}"
     torch.manual_seed(12345)  # nothing may depend on where the global generator stands
@@ -85,6 +103,20 @@ def check_resume_of(spec: StageSpec, lab: Lab) -> None:
         epochs == expected, f"resumed, it trains epochs {epochs} instead of {expected}; after_eval decides otherwise"
     )
     expect_same_run(cut_job, resumed, whole_job, whole)
+
+
+def cut_short(job: StageJob, data: DataHandle) -> None:
+    """Train with one worker into the second epoch, and cut the power at a step of it that is drawn by the stage's hash.
+
+    Raises:
+        ContractBroken: training ended before.
+    """
+    pulse = _Cut(steps_left=derive_seed(job.stage_hash, "power cut") % MOST_STEPS)
+    try:
+        train_stage(job, data, replace(Team.alone(), pulse=pulse), SHARE, pulse.count)
+    except PowerCut:
+        return
+    raise ContractBroken(f"training ended before epoch {CUT_IN_EPOCH}: nothing can be interrupted")
 
 
 def weights_of(job: StageJob) -> dict[str, Tensor]:

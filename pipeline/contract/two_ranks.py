@@ -5,6 +5,7 @@ As a program (one process for each rank): FOLDER RANK; reads FOLDER/task.pkl, wr
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from pipeline.contract.lab import Lab
 from pipeline.contract.samples import expect
 from pipeline.contract.stages import SHARE, job_in, nobody
 from pipeline.contract.subject import Subject
+from pipeline.contract.trained import cut_short
 from pipeline.data.handle import DataHandle
 from pipeline.experiment import StageSpec
 from pipeline.spec.errors import ContractBroken
@@ -53,14 +55,23 @@ class _Task:
     data: dict[str, DataHandle]  # name -> what it trains on
     teacher: StageJob
     specs: dict[str, str]  # name -> JSON
+    begun: dict[str, Path]  # name -> the checkpoint that it goes on from
 
 
 def check_two_ranks(subject: Subject, lab: Lab) -> None:
-    """Two workers end with equal networks, and with those of one worker up to rounding."""
+    """Two workers end with equal networks, and with those of one worker up to rounding; also where one had begun."""
     spec = subject.stage(budget=BUDGET)
-    first, second = train_on_two_ranks({"it": spec}, lab)
-    expect_equal_ranks(first["it"], second["it"])
-    expect_like_alone(first["it"], spec, lab)
+    first, second = train_on_two_ranks({"whole": spec, "begun": spec}, lab, {"begun": begin_alone(spec, lab)})
+    for name in first:
+        expect_equal_ranks(first[name], second[name])
+        expect_like_alone(first[name], spec, lab)
+
+
+def begin_alone(spec: StageSpec, lab: Lab) -> Path:
+    """The checkpoint of one worker who was interrupted in the second epoch."""
+    job = lab.job(spec)
+    cut_short(job, lab.data_of(spec))
+    return job.checkpoint
 
 
 def expect_equal_ranks(first: RankOutcome, second: RankOutcome) -> None:
@@ -92,15 +103,22 @@ def expect_like_alone(rank: RankOutcome, spec: StageSpec, lab: Lab) -> None:
         )
 
 
-def train_on_two_ranks(specs: Mapping[str, StageSpec], lab: Lab) -> list[dict[str, RankOutcome]]:
+def train_on_two_ranks(
+    specs: Mapping[str, StageSpec], lab: Lab, begun: Mapping[str, Path] | None = None
+) -> list[dict[str, RankOutcome]]:
     """Train these stages one after the other with two gloo ranks, each a process. Returns what each ended with.
+
+    Args:
+        specs: by name.
+        lab: for files and data.
+        begun: the checkpoints that some of them go on from.
 
     Raises:
         ContractBroken: a rank failed, with its last words.
     """
     folder = lab.job(next(iter(specs.values()))).runs_dir.parent
     data = {name: lab.data_of(spec) for name, spec in specs.items()}
-    task = _Task(data, lab.teacher, {name: spec.model_dump_json() for name, spec in specs.items()})
+    task = _Task(data, lab.teacher, {name: spec.model_dump_json() for name, spec in specs.items()}, dict(begun or {}))
     (folder / "task.pkl").write_bytes(pickle.dumps(task))
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     command = [sys.executable, "-m", "pipeline.contract.two_ranks", str(folder)]
@@ -148,6 +166,9 @@ def _main(folder: Path, rank: int) -> None:
     outcomes: dict[str, Any] = {}
     for name, text in task.specs.items():
         job = job_in(folder / f"{name}-{rank}", StageSpec.model_validate_json(text), task.teacher)
+        if name in task.begun:
+            job.checkpoint.parent.mkdir(parents=True)
+            shutil.copy(task.begun[name], job.checkpoint)
         trained = train_network(job, task.data[name], Team(rank, 2, torch.device("cpu")), SHARE, nobody)
         outcomes[name] = {
             "weights": {key: value.clone() for key, value in trained.model.state_dict().items()},

@@ -67,6 +67,7 @@ class Cost(Frozen):
     num_parameters: int
     num_workers: int
     num_epochs: int | None = Field(None, description="trained; fewer than the budget's after early stopping")
+    micro_batches: int = Field(1, description="of a shard; more than 1 where a GPU's memory did not hold a whole one")
     forward_gflops: float | None = Field(None, description="of one image at the training size; multiply-add counts 2")
     bare_num_parameters: int | None = Field(None, description="of the same model without surgery by strategies")
     bare_gflops: float | None = Field(None, description="forward_gflops of the same model without surgery")

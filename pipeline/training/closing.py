@@ -60,7 +60,7 @@ def close_stage(
     evals = planned_eval(data.evals["val"], plan.epoch, job, team)
     stream = open_stream([*passes, *evals], spec.data, chain.row_transforms(), chain.seed, data.prepared, share)
     try:
-        feed = Feed(stream, spec, data.num_classes, team.device)
+        feed = Feed(stream, spec, data.num_classes, team)
 
         def batches() -> Iterator[Batch]:
             for _ in passes:

@@ -13,19 +13,20 @@ from pipeline.experiment import StageSpec
 from pipeline.tasks.classify import one_hot
 from pipeline.training.evaluate import normalize
 from pipeline.training.network import MEMORY_FORMATS
+from pipeline.training.team import Team
 from pipeline.types import Batch
 
 
 class Feed:
     """Turns pixels into batches on the device."""
 
-    def __init__(self, stream: PixelStream, spec: StageSpec, data_classes: int, device: torch.device) -> None:
+    def __init__(self, stream: PixelStream, spec: StageSpec, data_classes: int, team: Team) -> None:
         self._items: Iterator[tuple[PlannedBatch, np.ndarray]] = iter(stream)
         self._num_classes = spec.model.head_size(data_classes)
         self._memory_format = MEMORY_FORMATS[spec.memory_format]
-        self._device = device
-        self.mean = torch.tensor(spec.data.mean, device=device)
-        self.std = torch.tensor(spec.data.std, device=device)
+        self._device, self._pulse = team.device, team.pulse
+        self.mean = torch.tensor(spec.data.mean, device=team.device)
+        self.std = torch.tensor(spec.data.std, device=team.device)
         self.wait_s = 0.0
 
     def take(self, role: Use, epoch: int) -> tuple[PlannedBatch, Batch]:
@@ -36,6 +37,7 @@ class Feed:
         return planned, self._batch(planned, pixels, pool)
 
     def _next(self) -> tuple[PlannedBatch, np.ndarray]:
+        self._pulse.beat()
         start = time.perf_counter()
         item = next(self._items)
         self.wait_s += time.perf_counter() - start

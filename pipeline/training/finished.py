@@ -14,6 +14,7 @@ from pipeline.training.explain import explain_or_say_why
 from pipeline.training.footprint import footprint
 from pipeline.training.history import History
 from pipeline.training.job import StageJob, utc_now
+from pipeline.training.micro_batches import remark
 from pipeline.training.setup import Setup
 from pipeline.training.sheet import batch_picture
 from pipeline.training.team import Team
@@ -27,6 +28,7 @@ def finished_result(
     notes = {f"final/{name}": value for name, value in closed.notes.items()}
     val = {f"val/{name}": value for name, value in closed.metrics.items()}
     spec = job.spec
+    divided = (remark(spec, setup.network.model, setup.num_parts),) if setup.num_parts > 1 else ()
     cost = footprint(spec.model, spec.strategies, data.num_classes, spec.data.image_size_px)
     record = RunRecord(
         stage_hash=job.stage_hash,
@@ -42,6 +44,7 @@ def finished_result(
             num_parameters=num_kept_parameters(setup.network.model),
             num_workers=team.world_size,
             num_epochs=len(history.epoch),
+            micro_batches=setup.num_parts,
             forward_gflops=cost.edited.gflops if cost.edited else None,
             bare_num_parameters=cost.bare.num_parameters if cost.bare else None,
             bare_gflops=cost.bare.gflops if cost.bare else None,
@@ -50,7 +53,7 @@ def finished_result(
         data_fingerprint=data.fingerprint,
         skipped_images=data.num_skipped,
         finished_at=utc_now(),
-        warnings=closed.warnings,
+        warnings=closed.warnings + divided,
     )
     ids = np.asarray([data.ids[row] for row in data.evals["val"].rows])
     stored = {"val/id": ids, **{f"val/{name}": column for name, column in closed.predictions.items()}}

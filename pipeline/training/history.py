@@ -23,6 +23,7 @@ class History:
     wait_s: float = 0.0
     eval_s: float = 0.0
     strips: list[dict[str, Any]] = field(default_factory=list)  # of sheet.batch_strip, one for each image size
+    num_parts: int = 1  # micro-batches that each shard was cut into
 
     def add_epoch(self, epoch: int, image_size_px: int, values: dict[str, float]) -> None:
         """Append one point to every curve."""

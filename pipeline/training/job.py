@@ -29,6 +29,7 @@ class StageJob:
     checkpoint: Path
     checkpoint_interval_s: float = 30.0
     labels: tuple[str, ...] = field(default=())  # names of the arms it serves, for people
+    num_parts: int = 1  # micro-batches of a shard, where memory does not hold a whole one
 
     @property
     def spec(self) -> "StageSpec":

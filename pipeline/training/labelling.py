@@ -64,7 +64,7 @@ def pool_probs(teacher: StageJob, key: str, data: DataHandle, team: Team, chain:
     predictor = Predictor(chain, resolve_precision(spec.precision, team.device.type), team)
     stream = open_stream(planned, spec.data, (), teacher.seed, data.prepared, StreamShare())
     try:
-        mine = predictor.logits(model, Feed(stream, spec, data.num_classes, team.device), "pool", 0, len(planned))
+        mine = predictor.logits(model, Feed(stream, spec, data.num_classes, team), "pool", 0, len(planned))
     finally:
         stream.close()
     parts: dict[int, torch.Tensor] = {}

@@ -20,7 +20,7 @@ from pipeline.training.feed import Feed
 from pipeline.training.finished import finished_result
 from pipeline.training.history import History
 from pipeline.training.job import StageJob
-from pipeline.training.resume import restore, save_if_due
+from pipeline.training.resume import begun, restore, save_if_due
 from pipeline.training.setup import Setup, build_setup
 from pipeline.training.sheet import batch_strip
 from pipeline.training.step import edited_batch, train_step
@@ -124,15 +124,17 @@ def train_network(
 ) -> Trained:
     """The same, without keeping the final weights."""
     spec, budget = job.spec, job.spec.budget
+    job, state = begun(job, team.device)
     setup = build_setup(job, data, team)
     history = history or History()
-    first_epoch = restore(job, setup, history, team.device)
+    history.num_parts = setup.num_parts
+    first_epoch = restore(state, setup, history)
     writer = checkpoint.CheckpointWriter(job.checkpoint, job.checkpoint_interval_s)
     examiner, seed = examiner_of(job, data, setup, team), setup.chain.seed
     plan = (setup.index, examiner.splits, setup.plans[first_epoch:], budget, spec.data.eval_size_px, seed)
     planned = stage_batches(*plan, team.rank, team.world_size)
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), seed, data.prepared, share)
-    feed = Feed(stream, spec, data.num_classes, team.device)
+    feed = Feed(stream, spec, data.num_classes, team)
     kept: nn.Module = setup.network.model
     examined = Examined({}, {}, 0.0)
     epoch = first_epoch

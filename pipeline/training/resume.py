@@ -1,5 +1,6 @@
 """What a stage puts into its checkpoint, and how it goes on from one."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +12,23 @@ from pipeline.training.setup import Setup
 from pipeline.training.team import Team
 
 
-def restore(job: StageJob, setup: Setup, history: History, device: torch.device) -> int:
-    """Load the last checkpoint into the setup and the history, if there is one. Returns the next epoch."""
+def begun(job: StageJob, device: torch.device) -> tuple[StageJob, dict[str, Any] | None]:
+    """The job as it goes on, and its last checkpoint, if there is one to go on from.
+
+    Batch norm makes a training with other micro-batches another one, and a record speaks of one: a checkpoint with more
+    of them is gone on from alike, one with fewer is left alone.
+    """
     if not job.checkpoint.exists():
-        return 0
+        return job, None
     state = checkpoint.load(job.checkpoint, device)
+    num_parts = state["history"].get("num_parts", 1)
+    return (job, None) if num_parts < job.num_parts else (replace(job, num_parts=num_parts), state)
+
+
+def restore(state: dict[str, Any] | None, setup: Setup, history: History) -> int:
+    """Load a checkpoint into the setup and the history, if there is one. Returns the next epoch."""
+    if state is None:
+        return 0
     setup.network.model.load_state_dict(state["model"])
     setup.optimizer.load_state_dict(state["optimizer"])
     setup.rate.load_state_dict(state["rate"])

@@ -25,7 +25,7 @@ def score_run(job: StageJob, data: DataHandle, role: Role, team: Team, share: St
     predictor = Predictor(build_chain(job, data, team), resolve_precision(spec.precision, team.device.type), team)
     stream = open_stream(planned, spec.data, (), job.seed, data.prepared, share)
     try:
-        feed = Feed(stream, spec, data.num_classes, team.device)
+        feed = Feed(stream, spec, data.num_classes, team)
         return all_metrics(predictor.predictions(model, feed, role, 0, len(planned)))
     finally:
         stream.close()

@@ -46,6 +46,7 @@ class Setup:
     num_steps: list[int]  # of each epoch
     first_step: list[int]  # of each epoch, counted from the start of training
     precision: Resolved
+    num_parts: int  # micro-batches of a shard
 
 
 def views_are_fixed(spec: StageSpec) -> bool:
@@ -133,4 +134,5 @@ def build_setup(job: StageJob, data: DataHandle, team: Team) -> Setup:
         num_steps=num_steps,
         first_step=[0, *accumulate(num_steps)][:-1],
         precision=precision,
+        num_parts=job.num_parts,
     )

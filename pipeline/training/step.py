@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pipeline.data.index import EpochPlan
 from pipeline.spec.base import derive_seed
+from pipeline.training.micro_batches import micro_batches
 from pipeline.training.precision import number_format
 from pipeline.training.setup import Setup
 from pipeline.training.team import Team
@@ -28,6 +29,7 @@ def train_step(setup: Setup, batches: Sequence[Batch], plan: EpochPlan, i: int, 
         Each loss term as the mean over this rank's shards, detached, on the device.
     """
     step = setup.first_step[plan.epoch] + i
+    team.pulse.beat(step)
     setup.network.train_mode()
     setup.rate.set(plan.epoch + i / setup.num_steps[plan.epoch], plan.lr_scale)
     edited = [edited_batch(setup, batch, step, shard) for shard, batch in zip(setup.my_shards, batches, strict=True)]
@@ -62,11 +64,15 @@ def _backward(setup: Setup, batches: Sequence[Batch], step: int, team: Team) -> 
     for shard, batch in zip(shards, batches, strict=True):
         setup.shards.enter(shard)
         torch.manual_seed(derive_seed(setup.chain.seed, "forward", step, shard))  # dropout and its kin
-        with team.no_sync(wrapped, last=shard == shards[-1]), number_format(setup.precision, team.device.type):
-            terms = setup.loss_fn(setup.task.forward(wrapped, batch).float(), batch)
-            loss = torch.stack(list(terms.values())).sum() / len(shards)
-            setup.scaler.scale(loss).backward()
-        for name, term in terms.items():
-            part = term.detach() / len(shards)
-            sums[name] = sums[name] + part if name in sums else part
+        parts = micro_batches(batch, setup.num_parts)
+        for part in parts:
+            last = shard == shards[-1] and part is parts[-1]
+            with team.no_sync(wrapped, last), number_format(setup.precision, team.device.type):
+                terms = setup.loss_fn(setup.task.forward(wrapped, part.batch).float(), part.batch)
+                share = part.share / len(shards)
+                loss = torch.stack(list(terms.values())).sum() * share
+                team.backward(setup.scaler.scale(loss))
+            for name, term in terms.items():
+                counted = term.detach() * share
+                sums[name] = sums[name] + counted if name in sums else counted
     return sums

@@ -1,13 +1,15 @@
 """The workers of one lane as one: who am I, sum this, give this to all. Works alone, without Ray."""
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from pipeline.training.pulse import Pulse
 
 
 class _Join(torch.autograd.Function):
@@ -17,7 +19,8 @@ class _Join(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, team: "Team") -> Tensor:
         ctx.team = team
         parts = [torch.empty_like(values) for _ in range(team.world_size)]
-        dist.all_gather(parts, values.contiguous())
+        with team.pulse.waiting():
+            dist.all_gather(parts, values.contiguous())
         return torch.cat(parts)
 
     @staticmethod
@@ -28,11 +31,12 @@ class _Join(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Rank and size of a worker group, and its device."""
+    """Rank and size of a worker group, its device, and a sign of life."""
 
     rank: int
     world_size: int
     device: torch.device
+    pulse: Pulse = field(default_factory=Pulse)
 
     @classmethod
     def alone(cls, device: str = "cpu") -> "Team":
@@ -43,14 +47,16 @@ class Team:
         """Element-wise sum over the ranks."""
         if self.world_size > 1:
             values = values.clone()
-            dist.all_reduce(values)
+            with self.pulse.waiting():
+                dist.all_reduce(values)
         return values
 
     def minimum(self, values: Tensor) -> Tensor:
         """Element-wise minimum over the ranks."""
         if self.world_size > 1:
             values = values.clone()
-            dist.all_reduce(values, op=dist.ReduceOp.MIN)
+            with self.pulse.waiting():
+                dist.all_reduce(values, op=dist.ReduceOp.MIN)
         return values
 
     def mean(self, readings: dict[str, float]) -> dict[str, float]:
@@ -63,7 +69,8 @@ class Team:
         if self.world_size == 1:
             return [value]
         values: list[Any] = [None] * self.world_size
-        dist.all_gather_object(values, value)
+        with self.pulse.waiting():
+            dist.all_gather_object(values, value)
         return values
 
     def join(self, values: Tensor) -> Tensor:
@@ -90,3 +97,11 @@ class Team:
         if isinstance(model, DistributedDataParallel) and not last:
             return model.no_sync()
         return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of this loss; the last shard's are averaged over the ranks."""
+        if self.world_size > 1:
+            with self.pulse.waiting():
+                loss.backward()
+        else:
+            loss.backward()

@@ -63,7 +63,7 @@ def make_ready(job: StageJob, data: DataHandle, team: Team, share: StreamShare) 
         epoch = train_batches(setup.index, plan, spec.budget.num_shards, setup.chain.seed, team.rank, team.world_size)
         planned += islice(epoch, len(setup.my_shards) * plan.batches_per_shard)
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), setup.chain.seed, data.prepared, share)
-    feed = Feed(stream, spec, data.num_classes, team.device)
+    feed = Feed(stream, spec, data.num_classes, team)
     phases = tuple(
         Phase(
             plan=plans[0],

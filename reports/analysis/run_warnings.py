@@ -16,7 +16,7 @@ def run_warnings(study: StudyData) -> tuple[str, ...]:
     found = []
     for stage_hash, arms in arms_of.items():
         warned = {
-            seed: record.warnings[0]
+            seed: "; ".join(record.warnings)
             for seed in plan.every_seed
             if (record := study.records.get((stage_hash, seed))) is not None and record.warnings
         }

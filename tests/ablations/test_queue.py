@@ -42,10 +42,10 @@ class Lane:
         self.queue, self.name = queue, name
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, node: str = "node") -> None:
         """The workers died and Ray started new ones."""
         self.incarnation, self.turn = f"group {next(self._numbers)}", 0
-        self.queue.begin(self.name, self.incarnation)
+        self.queue.begin(self.name, self.incarnation, node)
 
     def ask(self) -> Answer:
         return self.queue.next(self.name, self.incarnation, self.turn)
@@ -178,7 +178,7 @@ def test_beginning_twice_with_one_incarnation_is_one_beginning() -> None:
     queue = StageQueue([A, B], frozenset(), max_attempts=1)
     lane = Lane(queue, "lane 0")
     assert trains(lane.ask()) == A
-    queue.begin(lane.name, lane.incarnation)
+    queue.begin(lane.name, lane.incarnation, "node")
     assert trains(lane.ask()) == A
     assert queue.snapshot().lost == ()
 
@@ -186,7 +186,7 @@ def test_beginning_twice_with_one_incarnation_is_one_beginning() -> None:
 def test_two_ranks_get_equal_answers_in_any_order() -> None:
     for first, second in ((0, 1), (1, 0)):
         queue = StageQueue([A, B, C], frozenset())
-        queue.begin("lane 0", "group")
+        queue.begin("lane 0", "group", "node")
         turns = [0, 0]
         seen: list[list[StageJob]] = [[], []]
         for _ in (A, B, C):
@@ -201,7 +201,7 @@ def test_two_ranks_get_equal_answers_in_any_order() -> None:
 def test_a_rank_that_asks_before_the_run_is_handed_in_waits_for_it() -> None:
     """Rank 0 writes the record while rank 1 is back already: an answer now would differ from what rank 0 is told."""
     queue = StageQueue([A, B, C], frozenset())
-    queue.begin("lane 0", "group")
+    queue.begin("lane 0", "group", "node")
     assert trains(queue.next("lane 0", "group", 0)) == A
     assert isinstance(queue.next("lane 0", "group", 1), Wait), "rank 1, one turn ahead"
     queue.done("lane 0", "group", A.key, State.FINISHED)

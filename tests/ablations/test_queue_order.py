@@ -108,7 +108,7 @@ class Pair:
         self.deaths = dict.fromkeys(LANES, 0)
         self.lost: list[str] = []
         for lane in LANES:
-            self.fast.begin(lane, self.group(lane))
+            self.fast.begin(lane, self.group(lane), "node")
 
     def group(self, lane: str) -> str:
         return f"group {self.deaths[lane]}"
@@ -125,7 +125,7 @@ class Pair:
             self.slow.die(lane)
             self.deaths[lane] += 1
             self.turn[lane] = 0
-            self.fast.begin(lane, self.group(lane))
+            self.fast.begin(lane, self.group(lane), "node")
         elif event == "drain":
             self.slow.draining = True
             self.fast.drain()

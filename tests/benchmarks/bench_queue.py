@@ -112,7 +112,7 @@ def drive(call: Callable[..., Any], tell: Callable[..., Any]) -> list[float]:
     """Two lanes, each a stage at a time, until both are told to stop; seconds of each full block of stages."""
     turns = {"lane 0": 0, "lane 1": 0}
     for lane in turns:
-        call("begin", lane, "group")
+        call("begin", lane, "group", "node")
     stopped: set[str] = set()
     blocks: list[float] = []
     num_done, start = 0, time.perf_counter()

@@ -45,7 +45,7 @@ def pictures(job: StageJob, digits: DataHandle, role: Role) -> tuple[Tensor, Ten
     """All images of a split and their labels."""
     planned = planned_eval(digits.evals[role], 0, job, ALONE)
     stream = open_stream(planned, job.spec.data, (), 0, digits.prepared, SHARE)
-    feed = Feed(stream, job.spec, digits.num_classes, ALONE.device)
+    feed = Feed(stream, job.spec, digits.num_classes, ALONE)
     batches = [feed.take(role, 0)[1] for _ in planned]
     stream.close()
     return torch.cat([batch.images for batch in batches]), torch.cat([batch.labels for batch in batches])
