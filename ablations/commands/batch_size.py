@@ -10,7 +10,7 @@ import typer
 from pipeline.spec.errors import SpecError
 
 if TYPE_CHECKING:
-    from pipeline.training.micro_batch import MicroBatch
+    from pipeline.training.batch_finder import MicroBatch
 
 EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
 
@@ -44,7 +44,7 @@ def batch_size(
         raise SpecError(f"--max-batch {max_batch}: expected at least 2 images")
     from ablations.commands.one_stage import carry_out, read_stage
     from ablations.records.home import Home
-    from pipeline.training.micro_batch import Limits, find_micro_batch
+    from pipeline.training.batch_finder import Limits, find_micro_batch
 
     place = Home.resolve(home)
     stage = read_stage(file, data, factors or [], place, seed=0)

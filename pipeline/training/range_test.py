@@ -82,7 +82,7 @@ def range_test(job: StageJob, data: DataHandle, team: Team, share: StreamShare, 
         setup.index, (), plans, spec.budget, spec.data.eval_size_px, seed, team.rank, team.world_size
     )
     stream = open_stream(planned, spec.data, setup.chain.row_transforms(), seed, data.prepared, share)
-    feed = Feed(stream, spec, data.num_classes, team.device)
+    feed = Feed(stream, spec, data.num_classes, team)
     steps = ((plan, i) for plan in plans for i in range(setup.num_steps[plan.epoch]))
     sizes: dict[int, None] = {}
 

@@ -7,8 +7,8 @@ import torch
 
 from pipeline.data.handle import DataHandle
 from pipeline.spec.errors import ResourceError, SpecError
-from pipeline.training import micro_batch
-from pipeline.training.micro_batch import (
+from pipeline.training import batch_finder
+from pipeline.training.batch_finder import (
     DoesNotFit,
     Limits,
     MicroBatch,
@@ -97,8 +97,8 @@ def found_on(
         seen.append((budget.batch_size, budget.num_shards))
         return 10.0 * budget.batch_size / budget.num_shards + (0.1 * budget.batch_size if budget.num_shards > 1 else 0)
 
-    monkeypatch.setattr(micro_batch, "step_peak_mb", peak)
-    monkeypatch.setattr(micro_batch, "available_mb", lambda: 1e6)
+    monkeypatch.setattr(batch_finder, "step_peak_mb", peak)
+    monkeypatch.setattr(batch_finder, "available_mb", lambda: 1e6)
     job = stage_job(digits_stage(*strategies, budget={"epochs": 4, "batch_size": batch}), folder)
     limits = Limits(4096, 10.0 * device_holds)
     return find_micro_batch(job, digits, Team.alone(), SHARE, limits, workers), seen
@@ -138,14 +138,14 @@ def test_a_machine_is_never_filled_to_see_whether_it_was_too_much(
     digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1 GB left, all of it allowed: 64 images took 640 MB, so 128 are not begun; 96 are."""
-    monkeypatch.setattr(micro_batch, "available_mb", lambda: 1000.0)
+    monkeypatch.setattr(batch_finder, "available_mb", lambda: 1000.0)
     sizes: list[int] = []
 
     def peak(job, data, team, share) -> float:
         sizes.append(job.spec.budget.batch_size)
         return 10.0 * sizes[-1]
 
-    monkeypatch.setattr(micro_batch, "step_peak_mb", peak)
+    monkeypatch.setattr(batch_finder, "step_peak_mb", peak)
     job = stage_job(digits_stage(), tmp_path)
     found = find_micro_batch(job, digits, Team.alone(), SHARE, Limits(4096, 1000.0), 1)
     assert found.largest is not None and 94 <= found.largest <= 100 and max(sizes) <= 100
@@ -156,7 +156,7 @@ def test_a_machine_is_never_filled_to_see_whether_it_was_too_much(
 def test_a_system_that_does_not_tell_is_named(
     digits: DataHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(micro_batch, "step_peak_mb", lambda *_: None)
+    monkeypatch.setattr(batch_finder, "step_peak_mb", lambda *_: None)
     with pytest.raises(ResourceError, match="does not tell the peak memory"):
         find_micro_batch(stage_job(digits_stage(), tmp_path), digits, Team.alone(), SHARE, Limits(8), 1)
 
@@ -171,7 +171,7 @@ def test_real_steps_take_more_memory_with_more_images(digits: DataHandle, tmp_pa
     """A network wide enough that its activations, not the interpreter, are what grows."""
     spec = digits_stage(example("mixup"), model={"kind": "small_cnn", "width": 48})
     job = stage_job(spec, tmp_path)
-    left = micro_batch.available_mb()
+    left = batch_finder.available_mb()
     if left is None or left < 2000:
         pytest.skip("this machine has too little memory left, or does not tell")
     try:
