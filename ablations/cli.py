@@ -127,8 +127,9 @@ def plan(grid: GridArgument, home: HomeOption = None, data: DataOption = None, a
     place = Home.resolve(home)
     asked = load(grid, data)
     spec = first_rung(asked)
+    written = planned_grid(grid, spec, precision_of_hardware, place)
     with naming(grid):
-        seen = forecast(spec, planned_grid(grid, spec, precision_of_hardware, place), precision_of_hardware, place)
+        seen = forecast(spec, written, precision_of_hardware, place)
     planned = seen.planned
     if has_cluster():
         connect()
@@ -156,8 +157,9 @@ def validate(grid: GridArgument, data: DataOption = None) -> None:
     from reports.analysis.findings import finding_lines
 
     spec = first_rung(load(grid, data))
+    written = planned_grid(grid, spec, lambda precision: precision)
     with naming(grid):
-        seen = forecast(spec, planned_grid(grid, spec, lambda precision: precision), lambda precision: precision)
+        seen = forecast(spec, written, lambda precision: precision)
     planned = seen.planned
     conditions = planned_conditions(grid, spec, planned, lambda precision: precision)
     num_runs = len(planned.runs) + sum(len(one.planned.runs) - len(one.shared) for one in conditions)

@@ -11,7 +11,7 @@ BARE, TEACHER = NAMES["bare seed 0"], NAMES["teacher seed 0"]
 
 
 def told(*changes: Change, now_s: float = 0.0, lanes: dict[str, LaneWork] | None = None, timing: str = "") -> Snapshot:
-    return Snapshot({}, lanes or {}, (), timing, changes, now_s)
+    return Snapshot({}, lanes or {}, (), timing, changes, now_s, over=False)
 
 
 def took(key: str, seconds: float, top1: float = 0.7, start_s: float = 0.0) -> tuple[Change, Change]:

@@ -38,7 +38,7 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
 
 
 def told(*changes: Change, timing: str = "", lanes: dict[str, LaneWork] | None = None) -> Snapshot:
-    return Snapshot({}, lanes or {}, (), timing, changes, 0.0)
+    return Snapshot({}, lanes or {}, (), timing, changes, 0.0, over=False)
 
 
 def finish(key: str) -> tuple[Change, Change]:

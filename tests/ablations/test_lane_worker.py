@@ -36,7 +36,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> DataHandle:
 
 
 def attempt(job: StageJob, data: DataHandle, queue: Queue) -> Any:
-    worker = _Worker(LaneConfig("lane 0", queue, None, {}, SHARE, 1), Team.alone())
+    worker = _Worker(LaneConfig("lane 0", queue, None, {}, SHARE, 1, 1800.0), Team.alone())
     worker._handles[job.data_key] = data
     return worker._attempt(job, 1)
 
