@@ -7,8 +7,9 @@ from dataclasses import replace
 from ablations.planning.conditions import PlannedCondition
 from ablations.planning.planned import Planned
 from ablations.records.home import Home
-from ablations.records.recorder import recorder_actor
-from ablations.running.cluster import connect
+from ablations.records.recorder import recording
+from ablations.records.study_lock import run_alone
+from ablations.running.cluster import actors_needed, connect
 from ablations.running.runner import Outcome, finished_keys, run_study, write_and_show_report
 from ablations.running.stages import State
 
@@ -48,8 +49,9 @@ def run_conditions(
     if all(outcome.already_done for outcome in under):
         return total
     connect()
-    recorder = recorder_actor(home.root, study=planned.plan.study)
-    flushed = write_and_show_report(recorder, home, planned.plan.study)
+    study = planned.plan.study
+    with run_alone(home, study), actors_needed(), recording(home.root, study) as recorder:
+        flushed = write_and_show_report(recorder, home, study)
     return replace(total, unprojected=total.unprojected + flushed.unprojected, reason=flushed.reason or total.reason)
 
 

@@ -10,8 +10,9 @@ from pipeline.spec.records import Status
 from tests.chaos.study import STUDY
 from tests.chaos.target import Snapshot, Target
 
-# What a clock says. Everything else of a report is a function of grid, images and seeds.
-CLOCKS = frozenset({"busy_s", "busy_s_with_ancestors", "promised_at"})
+# What a clock says: costs, and when the plan was kept (`as_planned` holds it, also within its sentence). Everything else
+# of a report is a function of grid, images and seeds.
+CLOCKS = frozenset({"busy_s", "busy_s_with_ancestors", "promised_at", "as_planned"})
 
 
 def without_clocks(value: Any) -> Any:
