@@ -10,7 +10,7 @@ from pipeline.spec.records import Status
 from tests.chaos.study import STUDY
 from tests.chaos.target import Snapshot, Target
 
-# What a clock says: costs, and when the plan was kept (`as_planned` holds it, also within its sentence). Everything else
+# What a clock says: costs, and in `as_planned` when the plan was kept, also within its sentence. Everything else
 # of a report is a function of grid, images and seeds.
 CLOCKS = frozenset({"busy_s", "busy_s_with_ancestors", "promised_at", "as_planned"})
 
