@@ -23,7 +23,7 @@ from pipeline.spec.records import Curves, RunRecord
 from pipeline.spec.study import StudyPlan
 
 if TYPE_CHECKING:  # importing mlflow takes seconds: `connect` does it when it is needed
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Dataset, Metric, Run
     from mlflow.tracking import MlflowClient
 
 RUN_FILES = (
@@ -36,9 +36,12 @@ RUN_FILES = (
 MAX_PARAM_CHARS = 500
 MAX_TAG_CHARS = 8000
 MAX_KEY_CHARS = 250
+MAX_DATASET_CHARS = 500
+MAX_DIGEST_CHARS = 36
 MAX_PARAMS_PER_BATCH = 100
 MAX_METRICS_PER_BATCH = 1000
 _NOTE_TAG = "mlflow.note.content"  # what MLflow's pages show as the description
+_SOURCE_TAGS = {"mlflow.source.name": "ablate run", "mlflow.source.type": "LOCAL"}
 _KIND_TAG = {"mlflow.experimentKind": "custom_model_development"}  # else they open as for a chat application
 
 Projected = Literal["created", "replaced", "unchanged"]
@@ -160,7 +163,7 @@ def flatten(spec: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 def _create_run(
     client: "MlflowClient", home: Home, experiment: str, plan: StudyPlan, run: StudyRun, record: RunRecord
 ) -> None:
-    tags = {
+    tags = _SOURCE_TAGS | {
         names.TAG_KIND: "run",
         names.TAG_STUDY: plan.study,
         names.TAG_ARMS: _cut(",".join(run.arms), MAX_TAG_CHARS),
@@ -182,11 +185,13 @@ def _create_run(
 
 
 def _fill_run(client: "MlflowClient", run_id: str, run: StudyRun, record: RunRecord, folder: Path) -> None:
-    from mlflow.entities import Param
+    from mlflow.entities import DatasetInput, Param
 
     params = [Param(_param_key(name), _cut(value, MAX_PARAM_CHARS)) for name, value in flatten(run.spec)]
     for at in range(0, len(params), MAX_PARAMS_PER_BATCH):
         client.log_batch(run_id, params=params[at : at + MAX_PARAMS_PER_BATCH])
+    if data := run.spec.get("data"):
+        client.log_inputs(run_id, [DatasetInput(_dataset(data, record))])
     metrics = list(_metrics(record, _read_curves(folder / "curves.json")))
     for at in range(0, len(metrics), MAX_METRICS_PER_BATCH):
         client.log_batch(run_id, metrics=metrics[at : at + MAX_METRICS_PER_BATCH])
@@ -196,6 +201,15 @@ def _fill_run(client: "MlflowClient", run_id: str, run: StudyRun, record: RunRec
             client.log_artifact(run_id, str(folder / name))
     # Last, and never before: a run that is not terminated was left half written and is made again (_shows).
     client.set_terminated(run_id, record.status.value.upper(), _end_ms(record))
+
+
+def _dataset(data: dict[str, Any], record: RunRecord) -> "Dataset":
+    """What MLflow's tables show and filter by as the data set of a run: its last folder, and the hash of its bytes."""
+    from mlflow.entities import Dataset
+
+    source = str(data.get("path") or data["kind"])
+    name = _cut(Path(source).name or data["kind"], MAX_DATASET_CHARS)
+    return Dataset(name, record.data_fingerprint[:MAX_DIGEST_CHARS], data["kind"], _cut(source, MAX_DATASET_CHARS))
 
 
 def _metrics(record: RunRecord, curves: Curves) -> Iterator["Metric"]:

@@ -266,6 +266,23 @@ def test_a_moved_home_says_what_to_delete(home: Home, tmp_path: Path) -> None:
         sync(moved)
 
 
+def test_a_run_names_its_data_set_and_what_made_it(home: Home) -> None:
+    stage = planned_stage("main", "seen", {"data": {"kind": "image_folder", "path": "photos/clothing-256"}})
+    arm = study_plan().arms[0].model_copy(update={"stages": (stage,)})
+    plan = study_plan().model_copy(update={"arms": (arm,)})
+    written = result(finished(stage, 0), stage)
+    store.write_run(home, written)
+    store.append_record(home, written.record)
+    client = connect(home)
+    project_run(client, home, plan, written.record.key)
+    (run,) = shown(client, "tricks").values()
+    assert run.inputs is not None
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.source) == ("clothing-256", "photos/clothing-256")
+    assert used.dataset.digest == written.record.data_fingerprint[:36] != ""
+    assert run.data.tags["mlflow.source.name"] == "ablate run"
+
+
 def test_long_values_and_odd_names_never_stop_a_run(home: Home) -> None:
     spec = {"classes": ["x" * 60] * 300, "note": "", "map": {"a/../b?": 1}, "many": {f"p{i:03}": i for i in range(150)}}
     stage = planned_stage("main", "odd", spec)
@@ -312,5 +329,7 @@ def test_limits_are_not_above_those_of_the_installed_mlflow() -> None:
     assert mlflow_projection.MAX_PARAM_CHARS <= validation.MAX_PARAM_VAL_LENGTH
     assert mlflow_projection.MAX_TAG_CHARS <= validation.MAX_TAG_VAL_LENGTH
     assert mlflow_projection.MAX_KEY_CHARS <= validation.MAX_ENTITY_KEY_LENGTH
+    assert mlflow_projection.MAX_DATASET_CHARS <= validation.MAX_DATASET_NAME_SIZE
+    assert mlflow_projection.MAX_DIGEST_CHARS <= validation.MAX_DATASET_DIGEST_SIZE
     assert mlflow_projection.MAX_PARAMS_PER_BATCH <= validation.MAX_PARAMS_TAGS_PER_BATCH
     assert mlflow_projection.MAX_METRICS_PER_BATCH <= validation.MAX_METRICS_PER_BATCH
