@@ -1,5 +1,6 @@
 """What must hold of a study that was broken, whatever broke it."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 from ablations.records.store import RunId, read_plan, read_records, read_timings
 from ablations.records.study_runs import study_runs
 from pipeline.spec.records import Status
+from tests.chaos.processes import Process
 from tests.chaos.study import STUDY
 from tests.chaos.target import Snapshot, Target
 
+ORPHAN_PATIENCE_S = 60.0
 # What a clock says: costs, and in `as_planned` when the plan was kept, also within its sentence. Everything else
 # of a report is a function of grid, images and seeds.
 CLOCKS = frozenset({"busy_s", "busy_s_with_ancestors", "promised_at", "as_planned"})
@@ -61,8 +64,16 @@ def lost_or_torn(target: Target, snapshots: Sequence[Snapshot]) -> list[str]:
     for log in target.logs.glob("*.txt"):
         if "Traceback" in log.read_text(errors="replace"):
             faults.append(f"an invocation printed a traceback: {log.name}")
-    faults += [f"process {one.pid} ({one.title[:40]}) outlived its driver" for one in target.orphans if one.is_alive()]
+    faults += [f"process {one.pid} ({one.title[:40]}) outlived its driver" for one in _still_alive(target.orphans)]
     return list(dict.fromkeys(faults))
+
+
+def _still_alive(orphans: Sequence[Process]) -> list[Process]:
+    """Those that have not noticed that their driver is gone. Ray's agents look for their raylet now and then."""
+    deadline = time.monotonic() + ORPHAN_PATIENCE_S
+    while (alive := [one for one in orphans if one.is_alive()]) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return alive
 
 
 def other_numbers(target: Target, undisturbed: Target) -> list[str]:
