@@ -8,7 +8,6 @@ from pipeline.contract.subject import Subject
 from pipeline.contract.two_ranks import (
     BUDGET,
     RankOutcome,
-    check_two_ranks,
     expect_equal_ranks,
     expect_like_alone,
     train_on_two_ranks,
@@ -36,7 +35,7 @@ def test_ranks_that_drift_apart_break_it_and_their_curves_are_no_lone_workers(la
 @pytest.mark.slow
 def test_a_rank_that_fails_says_why_at_once(lab: Lab) -> None:
     with pytest.raises(ContractBroken, match=r"rank [01] of two failed: [^$]*RuntimeError"):
-        check_two_ranks(Subject.of(f"{TRICKS}:CrashesConfig"), lab)
+        train_on_two_ranks({"crashes": Subject.of(f"{TRICKS}:CrashesConfig").stage(budget=BUDGET)}, lab)
 
 
 @pytest.mark.parametrize(
