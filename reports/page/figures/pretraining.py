@@ -82,7 +82,7 @@ def _panel(name: str, runs: tuple[Run, ...], stage: FeatureCurves) -> FeaturePan
     first, last = (float(pick(pick(run.epochs) for run in runs)) for pick in (min, max))
     x = Axis(first, max(last, first + 1), LEFT, RIGHT)
     parts = [rect(str(LEFT), TOP, str(RIGHT - LEFT), BOTTOM - TOP, "plot")]
-    for tick in y.ticks(2):
+    for tick in y.ticks(3):
         parts.append(line(str(LEFT), y.at(tick), str(RIGHT), y.at(tick), "grid"))
         parts.append(text(str(LEFT - 5), y.at(tick) + 4, number(tick), "tick", anchor="end"))
     parts.extend(
