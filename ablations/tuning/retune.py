@@ -9,7 +9,8 @@ from ablations.records import store
 from ablations.records.home import Home
 from ablations.running.rung import train_first
 from ablations.running.runner import finished_keys, precision_of_hardware
-from ablations.tuning.arm_searches import ArmSearches
+from ablations.tuning.arm_searches import DESIGN, ArmSearches
+from pipeline.spec.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,29 @@ def retuned(grid: GridSpec, planned: Planned, home: Home) -> Planned:
         home: where its records are.
 
     Raises:
-        SpecError: a field or a range does not fit an arm.
+        SpecError: a field or a range does not fit an arm, or another study has the name of the searches.
         KeyboardInterrupt: the person stopped it; the runs that it finished are kept.
     """
     if grid.retune is None:
         return planned
     searches = ArmSearches(grid, grid.retune, planned, precision_of_hardware, home.weights)
+    check_name_is_free(searches.planned, home)
     train_first(searches.planned, home, grid.resources.model_copy(update={"timing_rounds": 0}))
     return searches.settled(planned, searches.choose(store.read_records(home)))
+
+
+def check_name_is_free(search: Planned, home: Home) -> None:
+    """Nobody's study may be taken for the searches, which write a plan of their own over it.
+
+    Raises:
+        SpecError: it would be.
+    """
+    known = store.known_plan(home, search.plan.study)
+    if known is not None and known.design != DESIGN:
+        raise SpecError(
+            f"retune: its searches are kept as study {search.plan.study!r}, and this home has another study of "
+            "that name; give the grid another one"
+        )
 
 
 def forecast(

@@ -1,6 +1,7 @@
 """Tuning parity: what is searched in which arm, with what budget, what is chosen, and what the plan then says."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from ablations.grid.spec import GridSpec
 from ablations.planning.planned import Planned
 from ablations.planning.promise import num_results
+from ablations.records import store
+from ablations.records.home import Home
 from ablations.tuning.arm_searches import ArmSearches, Records
 from ablations.tuning.ranges import holds
+from ablations.tuning.retune import check_name_is_free
 from pipeline.spec.errors import SpecError
 from pipeline.spec.records import Cost, Environment, RunRecord, Status
 from pipeline.spec.study import StudyPlan
@@ -249,3 +253,14 @@ def test_runs_of_the_searches_count_against_the_cap() -> None:
         SpecError, match=r"retune: \d+ runs of the searches and \d+ of the study are more than max_runs=20"
     ):
         searches_of(spec)
+
+
+def test_a_study_that_has_the_name_of_the_searches_is_not_overwritten(tmp_path: Path) -> None:
+    home, spec = Home(tmp_path), retuned_grid()
+    search = searches_of(spec).planned
+    check_name_is_free(search, home)
+    store.write_plan(home, search.plan)
+    check_name_is_free(search, home)
+    store.write_plan(home, plan_of(spec).plan.model_copy(update={"study": search.plan.study}))
+    with pytest.raises(SpecError, match=r"kept as study '.*-retune', and this home has another study of that name"):
+        check_name_is_free(search, home)
