@@ -15,6 +15,7 @@ from ablations.commands.clean import clean
 from ablations.commands.compare import CONTEXT, compare
 from ablations.commands.grid_file import load, naming, planned_conditions, planned_grid
 from ablations.commands.lr_find import lr_find
+from ablations.commands.options import DataOption, HomeOption, JsonOption
 from ablations.commands.output import write_out
 from ablations.commands.report import report
 from ablations.commands.status import status
@@ -30,11 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-HomeOption = Annotated[
-    str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-]
-DataOption = Annotated[str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 GridArgument = Annotated[Path, typer.Argument(help="A grid in YAML.")]
 _print = typer.echo
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ablations.commands.options import DataOption, HomeOption, JsonOption
 from pipeline.spec.errors import SpecError
 
 if TYPE_CHECKING:
@@ -25,13 +26,9 @@ def batch_size(
     factors: Annotated[
         list[str] | None, typer.Option("--with", help="Switch this factor of the grid on; may be repeated.")
     ] = None,
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    home: HomeOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find the most images that fit the device at once, and how many shards keep the recipe's batch size.
 

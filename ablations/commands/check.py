@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import JsonOption
+
 EXIT_NO = 1
 LABEL_WIDTH = 8
 
 
 def check(
     target: Annotated[str, typer.Argument(help="package.module:Name of your own StrategyConfig, or a kind.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the contract on a strategy: one line per check, exit code 1 if one fails. Takes about a minute.
 

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import HomeOption
 from pipeline.spec.errors import SpecError
 
 
 def clean(
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
+    home: HomeOption = None,
     study: Annotated[
         str | None,
         typer.Option(help="Free what this study has used and no other needs; it may have to train again."),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import HomeOption, JsonOption
 from pipeline.spec.errors import SpecError
 
 EXIT_NO = 1
@@ -23,10 +24,8 @@ def compare(
     min_delta: Annotated[
         float | None, typer.Option("--min-delta", help="Ask instead: better by at least this?")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
     """Ask whether one arm is not worse than another, or better by enough. Exit code 0: yes, 1: no or not shown.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import DataOption, HomeOption, JsonOption
 from pipeline.spec.errors import SpecError
 
 EXIT_UNCLEAR, EXIT_INTERRUPTED = 1, 130
@@ -20,13 +21,9 @@ def lr_find(
         list[str] | None, typer.Option("--with", help="Switch this factor of the grid on; may be repeated.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of weights, order and augmentation.")] = 0,
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    home: HomeOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a few steps while the rate grows, and suggest the rate at which the loss falls most steeply.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import DataOption, HomeOption
 from ablations.commands.output import unwritable, write_out
 from ablations.commands.report_two import report_two
 from pipeline.spec.errors import SpecError
@@ -17,9 +18,7 @@ def report(
     other: Annotated[
         str | None, typer.Argument(metavar="OTHER", help="A second study, to hold beside the first.")
     ] = None,
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
+    home: HomeOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Default: the study's folder in the home.")] = None,
     fmt: Annotated[str, typer.Option("--format", help="html, md, latex, csv or json.")] = "html",
     from_mlflow: Annotated[
@@ -29,9 +28,7 @@ def report(
         bool,
         typer.Option("--final", help="First score test, for bare, full and the kept recipe; reads are counted."),
     ] = False,
-    data: Annotated[
-        str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
-    ] = None,
+    data: DataOption = None,
 ) -> None:
     """Write the report of a study, finished or not, or of two side by side.
 

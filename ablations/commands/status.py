@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import HomeOption
+
 MAX_LINES = 12  # of marks for each of several studies; one that is named shows all
 
 
 def status(
     study: Annotated[str | None, typer.Argument(help="One study; default: all.")] = None,
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Say how far each study is, and mark each run as finished, failed or to come. Example: ablate status."""
     from ablations.records.home import Home

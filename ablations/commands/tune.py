@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ablations.commands.options import DataOption, HomeOption, JsonOption
 from pipeline.spec.errors import DataError, SpecError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 3, 130
@@ -12,13 +13,9 @@ EXIT_FAILED, EXIT_INTERRUPTED = 3, 130
 
 def tune(
     file: Annotated[Path, typer.Argument(help="A search in YAML: base, space, search, budget.")],
-    home: Annotated[
-        str | None, typer.Option("--home", help="Folder for records, reports and mlflow.db. Also $ABLATE_HOME.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", envvar="ABLATE_DATA", help="Use this for base.data.path.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    home: HomeOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Search over fields of a recipe, or go on with a search; then judge its winner with fresh seeds.
 

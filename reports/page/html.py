@@ -4,7 +4,6 @@ import base64
 import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.analysis.arms import bare_arm
@@ -24,6 +23,7 @@ from reports.page.figures.noise import draw_differences, draw_repeats
 from reports.page.figures.pretraining import draw_pretraining, pretraining_table
 from reports.page.figures.rates import draw_rates, rate_table
 from reports.page.figures.schedule import draw_schedules, schedule_table
+from reports.page.files import TEMPLATES, styles, template, write_page
 from reports.page.final import final_scores
 from reports.page.run_links import run_links
 from reports.page.sections import make_sections
@@ -44,25 +44,12 @@ from reports.records.load import StudyData
 from reports.scale import scale_of_metric
 from reports.wording import level_text
 
-TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("report.css", "figures.css", "seen.css")
 
 
 def write_report(study: StudyData, out: Path) -> Path:
     """Analyse the study and write its page, replacing an older one. Returns the path written."""
     return write_page(render(study), out)
-
-
-def write_page(text: str, out: Path) -> Path:
-    """Put a page there whole, replacing an older one. Returns the path written."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)  # a reader never meets half a page
-    finally:
-        partial.unlink(missing_ok=True)
-    return out
 
 
 def render(study: StudyData) -> str:
@@ -76,19 +63,12 @@ def render(study: StudyData) -> str:
     added = tuple(effect for effect in analysis.effects if effect.context == "added to bare")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         a=analysis,
         m=make_sections(study.plan, analysis, scale),
         plan=study.plan,
         scale=scale,
-        style=Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)),
+        style=styles(*STYLES),
         script=Markup(script),
         script_hash=digest,
         answers=first_screen(answers(analysis, scale)) if analysis.answers else None,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.analysis.tuning import analyse_tuning
@@ -11,7 +10,7 @@ from reports.formats.tuning import selection_lines, setting_line, trial_table
 from reports.formats.yaml_text import to_yaml
 from reports.page.figures.parallel import draw_parallel
 from reports.page.figures.search import draw_best, draw_importance, draw_slice, draw_time, share_text
-from reports.page.html import TEMPLATES, write_page
+from reports.page.files import styles, template, write_page
 from reports.page.tables import Table
 from reports.records.load import StudyData
 from reports.scale import scale_of_metric
@@ -35,18 +34,11 @@ def write_tuning(study: StudyData, out: Path) -> Path:
 def render_tuning(study: StudyData) -> str:
     """The page as text."""
     analysis, scale = analyse_tuning(study), scale_of_metric(study.plan.metric)
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     panels = [Panel(one.path, svg) for one in analysis.slices if (svg := draw_slice(one, scale)) is not None]
-    return templates.get_template("tuning.html.j2").render(
+    return template("tuning.html.j2").render(
         a=analysis,
         scale=scale,
-        style=Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)),
+        style=styles(*STYLES),
         setting=setting_line(analysis),
         selection=selection_lines(analysis, scale),
         recipe_yaml="" if analysis.winner is None else to_yaml(analysis.winner.recipe),

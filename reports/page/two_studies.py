@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from reports.formats.two_studies import progress_text, remarks, tables, title, warnings
-from reports.page.html import TEMPLATES, write_page
+from reports.page.files import styles, template, write_page
 from reports.results.two_studies import TwoStudies
 
 
@@ -17,16 +14,9 @@ def write_two_studies(two: TwoStudies, out: Path) -> Path:
 
 def render_two_studies(two: TwoStudies) -> str:
     """The page as text."""
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("two_studies.html.j2").render(
+    return template("two_studies.html.j2").render(
         title=title(two),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=styles("report.css"),
         sides=[progress_text(side) for side in (two.first, two.second)],
         warnings=warnings(two),
         tables=tables(two),
