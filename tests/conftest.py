@@ -77,6 +77,7 @@ def ray_session() -> Iterator[None]:
     # Unix socket paths end at 107 characters, so Ray's folder must be near the root.
     temp_dir = Path(tempfile.mkdtemp(prefix="abl-", dir="/tmp"))
     ray.init(
+        address="local",
         num_cpus=RAY_NUM_CPUS,
         num_gpus=0,
         include_dashboard=False,

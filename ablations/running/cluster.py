@@ -48,14 +48,25 @@ def actors_needed() -> Iterator[None]:
 
 
 def connect() -> None:
-    """Join the cluster that the environment names, or start Ray on this machine."""
+    """Join the cluster that the environment names, or start Ray on this machine.
+
+    Raises:
+        ResourceError: nothing answers at the address that the environment names.
+    """
     if ray.is_initialized():
         return
     for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
         os.environ.setdefault(name, value)
-    if has_cluster():
+    if not has_cluster():
+        # "local": else Ray joins whatever cluster was started last on this machine, be it another user's or dead.
+        ray.init(address="local", include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
+        return
+    try:
         ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
-    else:
-        ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
+    except ConnectionError as error:
+        raise ResourceError(
+            f"no Ray answers at RAY_ADDRESS={os.environ['RAY_ADDRESS']}; start that cluster, or unset RAY_ADDRESS to "
+            "start Ray on this machine"
+        ) from error

@@ -74,7 +74,7 @@ def by_ask_and_tell(num_trials: int, folder: str) -> float:
 def main(num_trials: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         print(f"{num_trials} trials, asked and told: {by_ask_and_tell(num_trials, folder):.1f} s")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         print(f"{num_trials} trials, Tune, reused actors: {by_tune(Nothing, True, num_trials, folder):.1f} s")
         print(f"{num_trials} trials, Tune, functions: {by_tune(nothing, False, num_trials, folder):.1f} s")
 

@@ -62,15 +62,18 @@ def render(rounds: Sequence[Round], outcomes: Sequence[Outcome], runs: int, stor
         where = "server" if drawn.uses_server else "mlflow.db"
         lines.append(f"| {number} | {where} | {moments} | {codes} | {outcome.retried} | {outcome.seconds:.0f} |")
     missed = [line for outcome in outcomes for line in outcome.missed]
-    lines += ["", f"Not injected, because there was nothing to break at that moment: {'; '.join(missed) or 'none'}."]
+    lines += [
+        "",
+        f"Not injected at first, because there was nothing to break at that moment (drawn once more): {'; '.join(missed) or 'none'}.",
+    ]
     if not disk:
         lines.append("A full disk was not tried: it needs root and `mount`.")
     if broken:
         lines += ["", "## Promises not kept", "", *(f"- {line.splitlines()[0]}" for line in broken)]
     lines += [
         "",
-        "Not tried here: the loss of a whole machine (a test starts a cluster of three nodes on one machine, but "
-        "kills none), a read-only `mlflow.db`, two studies that share runs in one home at once (both may train one).",
+        "Not tried here: the loss of a whole machine (`tests/cluster/test_lost_node.py` kills one of three), a read-only "
+        "`mlflow.db`, two studies that share runs in one home at once (both may train one).",
         "",
     ]
     return "\n".join(lines)

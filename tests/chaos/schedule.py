@@ -1,7 +1,7 @@
 """Which fault comes when: drawn from a seed, so that what broke once can be broken again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,3 +48,9 @@ def draw(faults: Sequence[Fault], rounds: int, runs: int, seed: int) -> tuple[Ro
         )
         drawn.append(Round(seed, number % 2 == 1, moments))
     return tuple(drawn)
+
+
+def still_to_break(faults: Sequence[Fault], injected: Mapping[str, int]) -> list[Fault]:
+    """The faults that have come less often than they should, as often as they lack."""
+    lacking = ((fault, fault.times - injected.get(fault.name, 0)) for fault in faults)
+    return [replace(fault, times=times) for fault, times in lacking if times > 0]

@@ -12,7 +12,7 @@ base:
   data: {kind: digits, num_train: 240}
   model: {kind: small_cnn, width: 4}
   optimizer: {kind: sgd, lr: 0.05}
-  budget: {epochs: 6, batch_size: 24}
+  budget: {epochs: 24, batch_size: 24}
   precision: fp32
 factors:
   cosine: {schedule: {kind: cosine}}
@@ -22,7 +22,7 @@ factors:
   clipping: {strategies: [{kind: clip_norm}]}
   ema: {strategies: [{kind: ema}]}
   sam: {strategies: [{kind: sam}]}
-  distill: {recipes: [{kind: teacher_student, teacher: {kind: small_cnn, width: 6}, epochs: 12}]}
+  distill: {recipes: [{kind: teacher_student, teacher: {kind: small_cnn, width: 6}, epochs: 24}]}
 design: {kind: add_one_in}
 noise_floor: false
 resources:

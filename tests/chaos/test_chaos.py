@@ -10,7 +10,7 @@ from ablations.records.home import Home
 from tests.chaos.faults import FAULTS
 from tests.chaos.harness import Outcome, run_round, run_undisturbed
 from tests.chaos.outcome import differences, lost_or_torn, without_clocks
-from tests.chaos.schedule import draw
+from tests.chaos.schedule import draw, still_to_break
 from tests.chaos.study import write_grid
 from tests.chaos.target import Snapshot, Target
 
@@ -27,6 +27,13 @@ def test_a_draw_can_be_repeated_and_deals_every_fault_out() -> None:
         needs = {moment.fault.needs for moment in drawn.moments}
         assert ("database" if drawn.uses_server else "server") not in needs
         assert [moment.runs for moment in drawn.moments] == sorted(moment.runs for moment in drawn.moments)
+
+
+def test_what_could_not_be_broken_is_drawn_again() -> None:
+    first, second, *rest = FAULTS
+    injected = {fault.name: fault.times for fault in rest} | {first.name: first.times - 1}
+    left = still_to_break(FAULTS, injected)
+    assert [(fault.name, fault.times) for fault in left] == [(first.name, 1), (second.name, second.times)]
 
 
 def test_answers_are_compared_number_by_number_but_for_clocks() -> None:
