@@ -72,8 +72,8 @@ def render(rounds: Sequence[Round], outcomes: Sequence[Outcome], runs: int, stor
         lines += ["", "## Promises not kept", "", *(f"- {line.splitlines()[0]}" for line in broken)]
     lines += [
         "",
-        "Not tried here: the loss of a whole machine (`tests/cluster/test_lost_node.py` kills one of three), a read-only "
-        "`mlflow.db`, two studies that share runs in one home at once (both may train one).",
+        "Not tried here: the loss of a whole machine (`tests/cluster/test_lost_node.py` kills one of three), a "
+        "read-only `mlflow.db`, two studies that share runs in one home at once (both may train one).",
         "",
     ]
     return "\n".join(lines)
