@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,9 @@ LOCAL_RAY = {
     "RAY_worker_maximum_startup_concurrency": "8",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each lane, which waits for a cloud's notice
 }
+
+
+KNOCK_TIMEOUT_S = 10.0
 
 
 def has_cluster() -> bool:
@@ -55,18 +59,28 @@ def connect() -> None:
     """
     if ray.is_initialized():
         return
+    if has_cluster():
+        _knock(os.environ["RAY_ADDRESS"])
     for name in ("ray", "ray.data", "ray.train", "ray._private.authentication"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for name, value in (LOCAL_RAY | KEEP_MEMORY).items():
         os.environ.setdefault(name, value)
-    if not has_cluster():
+    if has_cluster():
+        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
+    else:
         # "local": else Ray joins whatever cluster was started last on this machine, be it another user's or dead.
         ray.init(address="local", include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
+
+
+def _knock(address: str) -> None:
+    """Where nobody listens at host:port, say so: Ray itself would try for three minutes, and print a traceback."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "//" in host:
         return
     try:
-        ray.init(address="auto", logging_level=logging.WARNING, log_to_driver=False)
-    except ConnectionError as error:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_TIMEOUT_S).close()
+    except OSError as error:
         raise ResourceError(
-            f"no Ray answers at RAY_ADDRESS={os.environ['RAY_ADDRESS']}; start that cluster, or unset RAY_ADDRESS to "
-            "start Ray on this machine"
+            f"no Ray answers at RAY_ADDRESS={address} ({error}); start that cluster, or unset RAY_ADDRESS to start "
+            "Ray on this machine"
         ) from error

@@ -62,9 +62,10 @@ def render(rounds: Sequence[Round], outcomes: Sequence[Outcome], runs: int, stor
         where = "server" if drawn.uses_server else "mlflow.db"
         lines.append(f"| {number} | {where} | {moments} | {codes} | {outcome.retried} | {outcome.seconds:.0f} |")
     missed = [line for outcome in outcomes for line in outcome.missed]
+    told = "; ".join(missed) or "none"
     lines += [
         "",
-        f"Not injected at first, because there was nothing to break at that moment (drawn once more): {'; '.join(missed) or 'none'}.",
+        f"Not injected at first, since there was nothing to break at that moment (drawn once more): {told}.",
     ]
     if not disk:
         lines.append("A full disk was not tried: it needs root and `mount`.")
