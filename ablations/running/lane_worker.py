@@ -17,6 +17,7 @@ import torch
 
 from ablations.running.attempt_log import kept_output
 from ablations.running.hangs import Stall
+from ablations.running.places import note_place
 from ablations.running.queue import Epoch, State, Stop, Time, Train, Wait
 from ablations.running.stages import BUSY_S
 from ablations.running.watchdog import Watchdog
@@ -80,6 +81,7 @@ class _Worker:
 
     def run(self) -> None:
         """Until the queue says stop."""
+        note_place(self._config.lane)
         self.call("begin", ray.get_runtime_context().get_node_id())
         turn = 0
         while True:

@@ -16,6 +16,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 
 from ablations.grid.spec import Resources
 from ablations.running.lane_worker import LaneConfig, lane_main
+from ablations.running.places import free_place
 from pipeline.data.stream import StreamShare
 from pipeline.spec.errors import ResourceError
 
@@ -145,6 +146,7 @@ class Lanes:
                     return
                 except RayActorError as error:  # Ray restarts workers, but not the controller that watches over them
                     self._errors[config.lane] = error
+                    free_place(config.lane)
         except BaseException as error:  # reported by the driver's main thread
             self._errors[config.lane] = error
         config.queue.call.remote("leave", config.lane)
