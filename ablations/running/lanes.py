@@ -146,6 +146,8 @@ class Lanes:
                     return
                 except RayActorError as error:  # Ray restarts workers, but not the controller that watches over them
                     self._errors[config.lane] = error
+                    if not ray.is_initialized():
+                        return  # the driver is ending: another call would start a Ray anew
                     free_place(config.lane)
         except BaseException as error:  # reported by the driver's main thread
             self._errors[config.lane] = error
