@@ -151,7 +151,8 @@ class Lanes:
                     free_place(config.lane)
         except BaseException as error:  # reported by the driver's main thread
             self._errors[config.lane] = error
-        config.queue.call.remote("leave", config.lane)
+        if ray.is_initialized():
+            config.queue.call.remote("leave", config.lane)
 
     def alive(self) -> bool:
         """Whether any lane still runs."""
