@@ -1,6 +1,6 @@
 """From one experiment to an arm: its stages with their data, their starting weights and their identities."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,6 +26,20 @@ class BuiltArm:
     specs: dict[str, StageSpec]  # by stage hash
     keys: dict[str, str]  # stage hash -> data key
     data: dict[str, DataToPrepare]  # by data key
+
+
+def gathered(
+    arms: Sequence[BuiltArm],
+) -> tuple[dict[str, StageSpec], dict[str, str], dict[str, DataToPrepare]]:
+    """Specs, data keys and data of all these arms; of two that share a hash or a key, the first one's count."""
+    specs: dict[str, StageSpec] = {}
+    keys: dict[str, str] = {}
+    data: dict[str, DataToPrepare] = {}
+    for arm in reversed(arms):
+        specs |= arm.specs
+        keys |= arm.keys
+        data |= arm.data
+    return specs, keys, data
 
 
 class ArmBuilder:

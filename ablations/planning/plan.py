@@ -12,17 +12,16 @@ from ablations.grid.conditions import condition_grids
 from ablations.grid.merge import key_of
 from ablations.grid.noise_floor import num_noise_runs, with_noise_floor
 from ablations.grid.spec import GridSpec
-from ablations.planning.arm_builder import ArmBuilder, BuiltArm, expand
+from ablations.planning.arm_builder import ArmBuilder, BuiltArm, expand, gathered
 from ablations.planning.grouping import group_factors
 from ablations.planning.more_seeds import level
-from ablations.planning.planned import DataToPrepare, Planned, unique_runs
+from ablations.planning.planned import Planned, unique_runs
 from ablations.planning.possible import leave_out
 from ablations.planning.scans import Scans
 from ablations.planning.treatment import undeclared
 from ablations.planning.weights import Starts
 from pipeline.data.listing import Listing
 from pipeline.data.sources import scan
-from pipeline.experiment import StageSpec
 from pipeline.recipes.experiment import card_of
 from pipeline.spec.card import Card
 from pipeline.spec.data import AnyData
@@ -152,13 +151,7 @@ def build_plan(
     possible = leave_out(layout, reasons, cache(builder.can_be))
     parts = [built[cell.name] for cell in possible.cells]
     arms = [built[cell.name].arm.model_copy(update={"seeds": cell.seeds}) for cell in possible.cells]
-    specs: dict[str, StageSpec] = {}
-    data: dict[str, DataToPrepare] = {}
-    keys: dict[str, str] = {}
-    for part in reversed(parts):  # of two that share a hash or a key, the first one's counts
-        specs |= part.specs
-        data |= part.data
-        keys |= part.keys
+    specs, keys, data = gathered(parts)
     seeds = seeds or grid.seeds
     runs = tuple(unique_runs(arms, specs, keys, seeds))
     if len(runs) > grid.max_runs:

@@ -16,15 +16,14 @@ from ablations.grid.faults import fault_lines
 from ablations.grid.merge import experiment
 from ablations.grid.retune import Retune
 from ablations.grid.spec import GridSpec
-from ablations.planning.arm_builder import ArmBuilder, BuiltArm
-from ablations.planning.planned import DataToPrepare, Planned, unique_runs
+from ablations.planning.arm_builder import ArmBuilder, BuiltArm, gathered
+from ablations.planning.planned import Planned, unique_runs
 from ablations.planning.scans import Scans
 from ablations.planning.weights import Starts
 from ablations.records.home import slug
 from ablations.tuning.arm_space import ArmSpace, candidates, space_of
 from ablations.tuning.paths import with_values
 from pipeline.data.sources import scan
-from pipeline.experiment import StageSpec
 from pipeline.spec.errors import Impossible, SpecError
 from pipeline.spec.records import HIGHER_IS_BETTER, RunRecord, Status
 from pipeline.spec.retuning import ArmSearch, Candidate, Retuning
@@ -177,13 +176,7 @@ def _search(arm: Arm, space: ArmSpace, leader: str, trials: list[Candidate]) -> 
 def _with_arms(plan: StudyPlan, built: list[BuiltArm]) -> Planned:
     """The plan with these arms and no others."""
     arms = [one.arm for one in built]
-    specs: dict[str, StageSpec] = {}
-    data: dict[str, DataToPrepare] = {}
-    keys: dict[str, str] = {}
-    for one in reversed(built):  # of two that share a hash or a key, the first one's counts
-        specs |= one.specs
-        data |= one.data
-        keys |= one.keys
+    specs, keys, data = gathered(built)
     plan = plan.model_copy(update={"arms": tuple(arms)})
     return Planned(plan, tuple(unique_runs(arms, specs, keys, plan.seeds)), data)
 
